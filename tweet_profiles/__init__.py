@@ -1,0 +1,1 @@
+"""Audience profiles from the tweets that mention a brand."""
