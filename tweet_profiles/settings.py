@@ -1,0 +1,92 @@
+"""The settings of the pipeline: one typed object, read from the environment and from `.env`.
+
+What belongs here: names, defaults, bounds and one-line descriptions of everything a user may set. What does
+not: reading files other than `.env`, connecting to anything, or deciding what a setting means for a stage.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tweet_profiles.errors import SettingError
+
+ENV_PREFIX = "TWEET_PROFILES_"
+
+
+def default_home() -> Path:
+    """`.tweet_profiles` beside the project's `pyproject.toml`, else in the user's home.
+
+    It does not depend on the current directory: a nightly run started from another folder must not begin
+    with an empty home.
+    """
+    project = Path(__file__).resolve().parents[1]
+    base = project if (project / "pyproject.toml").is_file() else Path.home()
+    return base / ".tweet_profiles"
+
+
+class Settings(BaseSettings):
+    """Everything a user may set, from `TWEET_PROFILES_*` in the environment or in `.env`.
+
+    `MONGODB_URI` is also taken without the prefix, the name under which other tools know it.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_file=".env", extra="ignore", populate_by_name=True, frozen=True
+    )
+
+    home: Path = Field(default_factory=default_home, description="folder of everything that is stored here")
+    mongodb_uri: SecretStr | None = Field(
+        default=None,
+        validation_alias="MONGODB_URI",
+        description="MongoDB to use; without it a local one is started",
+    )
+    mongodb_database: str = Field(default="tweet_profiles", min_length=1, max_length=60)
+    mongodb_timeout_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    pseudonym_key: SecretStr | None = Field(
+        default=None,
+        description="secret of the pseudonyms, at least 32 characters; without it one is made in the home",
+    )
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    batch_age_s: Annotated[float, Field(gt=0)] = 60.0
+    model_dir: Path | None = Field(default=None, description="sentiment model; without it the shipped one")
+    k_anonymity: Annotated[int, Field(ge=2, le=1000)] = 5
+    log_level: str = "INFO"
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("pseudonym_key", mode="after")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("needs at least 32 characters; `openssl rand -hex 32` makes one")
+        return value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; `overrides` win over the environment.
+
+    Raises:
+        SettingError: naming every setting that cannot be used and why, without its value.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "; ".join(f"{_env_name(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        raise SettingError(f"{faults}. Set it in the environment or in .env") from None
+
+
+def _env_name(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]).upper()
+    return name if name == "MONGODB_URI" else ENV_PREFIX + name
+
+
+@cache
+def project_root() -> Path:
+    """The checkout (or install folder) that holds `models/` and `tweet_profiles/`."""
+    return Path(__file__).resolve().parents[1]
