@@ -1,0 +1,64 @@
+"""scaled_features: the numeric side of every profile, transformed and standard-scaled."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from tweet_profiles import checks
+from tweet_profiles.assets.metadata import OWNERS, table
+from tweet_profiles.contracts import SCALED_FEATURES
+from tweet_profiles.home import write_atomically
+from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.resources import HomeResource, MongoResource
+from tweet_profiles.segments.features import DEFAULT_FEATURES, FeatureConfig, build_features, describe_features
+from tweet_profiles.tables import write_table
+
+NAME = "scaled_features"
+TABLE_FILE = "scaled_features.parquet"
+SCALER_FILE = "scaler.json"
+
+
+class ScaledFeaturesConfig(dg.Config):
+    """Which features are clustered on, and the share pulled in at each end."""
+
+    features: list[str] = Field(default_factory=lambda: list(DEFAULT_FEATURES))
+    winsor: float = 0.005
+
+
+@dg.asset(
+    name=NAME,
+    deps=["user_profiles"],
+    group_name="segments",
+    owners=OWNERS,
+    kinds={"scikitlearn", "parquet"},
+    code_version="1",
+    pool="clustering",
+    check_specs=[checks.contract_spec(NAME)],
+    description=(
+        "One row an author: heavy tails on a log scale, extremes winsorised, missing values at the median, all "
+        "standard-scaled. The scaler is stored beside it."
+    ),
+)
+def scaled_features(
+    config: ScaledFeaturesConfig, home: HomeResource, mongo: MongoResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Read all profiles and write their scaled features and the scaler."""
+    with mongo.database() as database:
+        profiles = ProfileStore(database).frame()
+    matrix = build_features(profiles, FeatureConfig(tuple(config.features), config.winsor))
+    found = checks.faults(matrix.frame, SCALED_FEATURES)
+    yield from checks.stop_on(NAME, found, len(matrix.frame))
+    folder = home.open().features
+    write_table(folder / TABLE_FILE, matrix.frame)
+    write_atomically(folder / SCALER_FILE, lambda file: file.write(matrix.scaler.to_json().encode()))
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(matrix.frame),
+            "authors": len(matrix.frame),
+            "features": len(matrix.scaler.columns),
+            "feature_table": table(describe_features(matrix)),
+            "warnings": dg.MetadataValue.json(matrix.warnings),
+        },
+        check_results=[checks.check_result(NAME, [], len(matrix.frame))],
+    )

@@ -1,0 +1,36 @@
+"""The one Definitions of the project.
+
+What belongs here: the list of what Dagster loads, and the seam where tests swap resources. What does not:
+any asset, job, sensor or schedule itself.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from tweet_profiles import jobs, schedules, sensors
+from tweet_profiles.assets.customer_clusters import customer_clusters
+from tweet_profiles.assets.raw_tweets import raw_tweets
+from tweet_profiles.assets.scaled_features import scaled_features
+from tweet_profiles.assets.scored_tweets import scored_tweets
+from tweet_profiles.assets.sentiment_model import sentiment_model
+from tweet_profiles.assets.user_profiles import user_profiles
+from tweet_profiles.resources import default_resources
+from tweet_profiles.settings import load_settings
+
+
+def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Everything that Dagster loads; `resources` replace the deployment's own by name (home, mongo, model)."""
+    return dg.Definitions(
+        assets=[sentiment_model, raw_tweets, scored_tweets, user_profiles, scaled_features, customer_clusters],
+        jobs=jobs.ALL,
+        schedules=schedules.build_schedules(load_settings()),
+        sensors=sensors.ALL,
+        resources={**default_resources(), **(resources or {})},
+        # Steps of a run share one process: the model is loaded once a run and no step pays for an import twice.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

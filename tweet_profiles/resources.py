@@ -1,0 +1,77 @@
+"""The Dagster resources: the seam where tests and deployments swap the home, MongoDB and the model.
+
+What belongs here: how an asset gets at the outside. What does not: what it does with it. No secret is a
+resource field, because Dagster shows those in the UI; secrets come from `settings` at the moment of use.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pymongo.database import Database
+
+from tweet_profiles.home import Home
+from tweet_profiles.ingest.landing import LandingZone
+from tweet_profiles.profiles.connection import connect
+from tweet_profiles.sentiment.scoring import Scorer, load_scorer
+from tweet_profiles.settings import Settings, load_settings
+
+
+class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The home folder and what lies in it."""
+
+    root: str | None = None
+    """Folder to use instead of TWEET_PROFILES_HOME."""
+
+    def settings(self) -> Settings:
+        """The settings, with this resource's folder as home if it names one."""
+        return load_settings(home=Path(self.root)) if self.root else load_settings()
+
+    def open(self) -> Home:
+        """The home, its folders made. Raises HomeError if it cannot be written."""
+        return Home.open(self.settings().home)
+
+    def landing_zone(self) -> LandingZone:
+        """The landing zone of the home."""
+        settings = self.settings()
+        return LandingZone(self.open(), batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
+
+
+class MongoResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The database: MONGODB_URI's, else the local server of the home."""
+
+    home: HomeResource
+
+    @contextmanager
+    def database(self) -> Iterator[Database[dict[str, Any]]]:
+        """A connection for the duration of one step. Raises DatabaseError if none can be had."""
+        settings = self.home.settings()
+        client = connect(settings, self.home.open())
+        try:
+            yield client[settings.mongodb_database]
+        finally:
+            client.close()
+
+
+class ModelResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The sentiment model, loaded once a process however many partitions a run scores."""
+
+    home: HomeResource
+
+    def scorer(self) -> Scorer:
+        """The scorer of the configured model. Raises ModelError if its files are missing or damaged."""
+        return _load_once(self.home.settings().model_dir, self.home.open().cache)
+
+
+@lru_cache(maxsize=2)
+def _load_once(model_dir: Path | None, cache_dir: Path) -> Scorer:
+    return load_scorer(model_dir, cache_dir=cache_dir)
+
+
+def default_resources() -> dict[str, dg.ConfigurableResource[Any]]:
+    """The resources of a deployment, configured by the environment."""
+    home = HomeResource()
+    return {"home": home, "mongo": MongoResource(home=home), "model": ModelResource(home=home)}

@@ -1,0 +1,268 @@
+"""What a segment is like, in words and numbers a marketer can use.
+
+What belongs here: effect sizes, names, typical values, briefs; all from aggregates. What does not: which author is in
+which segment. Aggregates over fewer authors than the privacy threshold are withheld.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tweet_profiles.segments.features import FEATURES, Scaler, back
+
+MIN_EFFECT = 0.25
+"""Standard deviations that a segment's mean must differ from the rest's for the difference to be worth telling."""
+
+# What a clearly high or low value of a feature makes its authors: an adjective and a noun.
+_TRAITS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "sentiment_mean": (("Enthusiastic", "fans"), ("Critical", "sceptics")),
+    "subjectivity_mean": (("Opinionated", "commentators"), ("Matter-of-fact", "reporters")),
+    "tweets_seen": (("Frequent", "regulars"), ("Occasional", "passers-by")),
+    "likes_per_tweet": (("Well-liked", "crowd-pleasers"), ("Quiet", "quiet voices")),
+    "retweets_per_tweet": (("Much-shared", "trendsetters"), ("Little-shared", "quiet voices")),
+    "replies_per_tweet": (("Debated", "conversation starters"), ("Unanswered", "quiet voices")),
+    "retweet_share": (("Amplifying", "amplifiers"), ("Original", "original voices")),
+    "reply_share": (("Conversational", "conversationalists"), ("Broadcasting", "announcers")),
+    "link_share": (("Link-sharing", "link sharers"), ("Plain-spoken", "plain talkers")),
+    "media_share": (("Picture-rich", "picture posters"), ("Text-only", "writers")),
+    "followers": (("Far-reaching", "influencers"), ("Small-circle", "everyday users")),
+    "following": (("Well-connected", "networkers"), ("Selective", "selective followers")),
+    "posts": (("Prolific", "prolific posters"), ("Seldom-posting", "seldom posters")),
+    "account_age_days": (("Long-standing", "veterans"), ("New", "newcomers")),
+    "sentiment_std": (("Moody", "changeable voices"), ("Even-tempered", "steady voices")),
+}
+
+_PARTS_OF_DAY = ((5, 11, "morning"), (11, 17, "afternoon"), (17, 23, "evening"), (23, 29, "night"))
+
+
+@dataclass(frozen=True)
+class Trait:
+    """How a segment differs in one feature: Cohen's d against everybody else (difference of means over the standard
+    deviation of all), and the means in natural units.
+    """
+
+    feature: str
+    label: str
+    effect: float
+    mean: float
+    rest: float
+
+
+@dataclass(frozen=True)
+class SegmentDescription:
+    """One segment, as it is stored and shown. Shares are of its authors' tweets; hours are UTC."""
+
+    segment: int
+    name: str
+    authors: int
+    share: float
+    traits: list[Trait]
+    typical: dict[str, float]
+    positive_share: float
+    neutral_share: float
+    negative_share: float
+    sentiment_mean: float
+    subjectivity_mean: float
+    tweets: int
+    tweets_per_author: float
+    share_of_tweets: float
+    best_hours: list[int]
+    part_of_day: str
+    languages: dict[str, float]
+    clients: dict[str, float]
+    topics: dict[str, int]
+    confidence: float
+    is_outlier_group: bool
+    brief: str
+
+    def document(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def effects(matrix: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Cohen's d of each feature, members against the rest, in standard deviations of all; 0 if either is empty."""
+    if inside.all() or not inside.any():
+        return np.zeros(matrix.shape[1])
+    return matrix[inside].mean(axis=0) - matrix[~inside].mean(axis=0)
+
+
+def traits_of(matrix: np.ndarray, inside: np.ndarray, scaler: Scaler) -> list[Trait]:
+    """All told differences of a segment, the strongest first."""
+    natural = scaler.natural(matrix)
+    found = []
+    for position, effect in enumerate(effects(matrix, inside)):
+        name = scaler.names[position]
+        if abs(effect) >= MIN_EFFECT and FEATURES[name].natural:
+            found.append(
+                Trait(
+                    name,
+                    FEATURES[name].label,
+                    float(effect),
+                    float(back(name, natural[inside, position].mean())),
+                    float(back(name, natural[~inside, position].mean())),
+                )
+            )
+    return sorted(found, key=lambda trait: -abs(trait.effect))
+
+
+def name_segments(traits: Sequence[Sequence[Trait]]) -> list[str]:
+    """A short name a segment, each different: the noun of its strongest trait, before it the adjective of the next.
+
+    Where two names would be the same, further adjectives tell them apart, and last a number.
+    """
+    names: list[str] = []
+    for own in traits:
+        words = [(_TRAITS[t.feature][0 if t.effect > 0 else 1]) for t in own if t.feature in _TRAITS]
+        candidates = ["Typical users"] if not words else [words[0][1].capitalize()]
+        for extra in range(1, len(words)):
+            adjectives = [words[extra][0], *[words[i][0].lower() for i in range(1, extra)]]
+            candidates.append(" ".join([", ".join(adjectives), words[0][1]]))
+        ranked = candidates[1:] + candidates[:1]
+        fallback = f"{ranked[0]} ({len(names) + 1})"
+        names.append(next((name for name in ranked if name not in names), fallback))
+    return names
+
+
+def describe(
+    profiles: pd.DataFrame,
+    matrix: np.ndarray,
+    scaler: Scaler,
+    segment_of: np.ndarray,
+    confidence: np.ndarray,
+    segments: Sequence[int],
+    *,
+    k_anonymity: int,
+    outlier_share: float,
+) -> list[SegmentDescription]:
+    """Describe every segment, in the order given.
+
+    Args:
+        profiles: USER_PROFILES (authors).
+        matrix: scaled features (authors, features), in the same order.
+        scaler: how they were scaled.
+        segment_of: segment id of each author.
+        confidence: of each author's assignment.
+        segments: the ids.
+        k_anonymity: languages, clients and topics that fewer authors share are withheld.
+        outlier_share: a segment with a smaller share of the authors is marked as a group of outliers.
+    """
+    all_traits = [traits_of(matrix, segment_of == segment, scaler) for segment in segments]
+    names = name_segments(all_traits)
+    all_tweets = int(profiles["tweets_seen"].sum())
+    described = []
+    for segment, name, traits in zip(segments, names, all_traits, strict=True):
+        inside = segment_of == segment
+        members = profiles[inside]
+        weights = members["tweets_seen"].to_numpy(dtype=float)
+        hours = np.array(members["hours"].tolist(), dtype=float).reshape(len(members), 24).sum(axis=0)
+        shares = {
+            f"{label}_share": _weighted(members[f"{label}_share"], weights)
+            for label in ("positive", "neutral", "negative")
+        }
+        facts: dict[str, Any] = {
+            "segment": int(segment),
+            "name": name,
+            "authors": len(members),
+            "share": len(members) / len(profiles),
+            "traits": traits,
+            "typical": _typical(members),
+            **shares,
+            "sentiment_mean": _weighted(members["sentiment_mean"], weights),
+            "subjectivity_mean": _weighted(members["subjectivity_mean"], weights),
+            "tweets": int(weights.sum()),
+            "tweets_per_author": float(weights.mean()),
+            "share_of_tweets": float(weights.sum()) / max(1, all_tweets),
+            "best_hours": sorted(int(hour) for hour in np.argsort(-hours, kind="stable")[:4]),
+            "part_of_day": _part_of_day(hours),
+            "languages": _shares(members["languages"], k_anonymity),
+            "clients": _shares(members["clients"], k_anonymity),
+            "topics": _totals(members["topics"], k_anonymity),
+            "confidence": float(confidence[inside].mean()),
+            "is_outlier_group": len(members) / len(profiles) < outlier_share,
+        }
+        described.append(SegmentDescription(**facts, brief=brief(facts)))
+    return described
+
+
+def brief(facts: dict[str, Any]) -> str:
+    """The campaign brief: who they are, tone, when, where, and what to target."""
+    traits: list[Trait] = facts["traits"][:4]
+    differs = "; ".join(
+        f"{trait.label} {_number(trait.mean)} against {_number(trait.rest)} elsewhere" for trait in traits
+    )
+    mood = max(("positive", "neutral", "negative"), key=lambda label: facts[f"{label}_share"])
+    languages = ", ".join(facts["languages"]) or "not told"
+    topics = ", ".join(f"#{topic}" for topic in list(facts["topics"])[:6]) or "none that enough authors share"
+    clients = ", ".join(facts["clients"]) or "not told"
+    tone = {
+        "positive": "They like the brand: thank them, invite them to share, give them something to show.",
+        "neutral": "They talk about the brand without taking sides: inform, make it easy to try.",
+        "negative": "They are critical: listen and answer first, do not sell.",
+    }[mood]
+    hours = ", ".join(f"{hour:02d}:00" for hour in facts["best_hours"])
+    lines = [
+        f"{facts['name']}: {facts['authors']:,} authors ({facts['share']:.0%}), "
+        f"{facts['share_of_tweets']:.0%} of the tweets.",
+        f"Who they are: {differs or 'close to the average in everything'}.",
+        f"Mood: {facts['positive_share']:.0%} positive, {facts['neutral_share']:.0%} neutral, "
+        f"{facts['negative_share']:.0%} negative. {tone}",
+        f"When: most active in the {facts['part_of_day']}; best hours {hours} UTC.",
+        f"Targeting: languages {languages}; devices {clients}; hashtags {topics}; "
+        f"look-alikes of accounts with about {_number(facts['typical'].get('followers', 0))} followers.",
+    ]
+    if facts["is_outlier_group"]:
+        lines.append("A small group of unusual accounts: too few for a campaign of their own.")
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 10:
+        return f"{value:,.0f}"
+    return f"{value:.2f}"
+
+
+def _weighted(values: pd.Series, weights: np.ndarray) -> float:
+    return float(np.average(values.to_numpy(dtype=float), weights=weights))
+
+
+def _typical(members: pd.DataFrame) -> dict[str, float]:
+    typical = {}
+    for name in ("followers", "following", "posts", "account_age_days", "tweets_seen", "likes_per_tweet"):
+        median = members[name].median()
+        if pd.notna(median):
+            typical[name] = float(median)
+    return typical
+
+
+def _authors_and_tweets(column: pd.Series) -> tuple[Counter[str], Counter[str]]:
+    authors: Counter[str] = Counter()
+    tweets: Counter[str] = Counter()
+    for counts in column:
+        authors.update(counts.keys())
+        tweets.update(counts)
+    return authors, tweets
+
+
+def _totals(column: pd.Series, k_anonymity: int, most: int = 12) -> dict[str, int]:
+    authors, tweets = _authors_and_tweets(column)
+    return dict([(name, count) for name, count in tweets.most_common() if authors[name] >= k_anonymity][:most])
+
+
+def _shares(column: pd.Series, k_anonymity: int) -> dict[str, float]:
+    authors, tweets = _authors_and_tweets(column)
+    total = sum(tweets.values())
+    return {
+        name: round(count / total, 4) for name, count in tweets.most_common() if authors[name] >= k_anonymity and total
+    }
+
+
+def _part_of_day(hours: np.ndarray) -> str:
+    def share(start: int, end: int) -> float:
+        return float(sum(hours[hour % 24] for hour in range(start, end)))
+
+    return max(_PARTS_OF_DAY, key=lambda part: share(part[0], part[1]))[2]

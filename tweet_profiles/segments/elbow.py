@@ -1,0 +1,83 @@
+"""The choice of k: where the inertia curve bends, or that it does not.
+
+What belongs here: the decision, from plain figures. What does not: computing them (`kmeans`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from kneed import KneeLocator
+
+from tweet_profiles.segments.kmeans import SweepPoint
+
+MIN_EXPLAINED = 0.06
+"""How much lower (natural log) than that of shuffled columns the inertia must be for a bend to count."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen k, the second best, whether it is an elbow, and why, in a sentence for the user."""
+
+    k: int
+    runner_up: int | None
+    is_elbow: bool
+    reason: str
+
+
+def structure(points: Sequence[SweepPoint]) -> dict[int, float]:
+    """By k, log of the shuffled columns' inertia less log of the real one: how much of the fall comes from
+    features going together rather than from each feature's own shape. Near 0 for noise.
+
+    It is the gap statistic's idea (Tibshirani, Walther and Hastie 2001) with shuffled columns as reference.
+    """
+    return {
+        point.k: float(np.log(max(point.null_inertia, 1e-12)) - np.log(max(point.inertia, 1e-12)))
+        for point in points
+        if point.k > 1
+    }
+
+
+def choose_k(points: Sequence[SweepPoint], pinned: int | None = None) -> Choice:
+    """Choose k from a sweep.
+
+    The elbow is Kneedle's (Satopaa et al. 2011) on the inertia curve. It counts only if the inertia there is clearly
+    below that of shuffled columns; else there is no elbow, and the k of the best silhouette is taken. A pinned k wins.
+
+    Raises:
+        ValueError: if no k above 1 could be fitted.
+    """
+    fitted = [point for point in points if point.k > 1]
+    if not fitted:
+        raise ValueError("no k above 1 could be fitted: there are too few different authors")
+    by_silhouette = sorted(fitted, key=lambda point: -np.nan_to_num(point.silhouette, nan=-1))
+    best = by_silhouette[0]
+    second = by_silhouette[1].k if len(by_silhouette) > 1 else None
+    if pinned is not None:
+        other = best.k if best.k != pinned else second
+        return Choice(pinned, other, False, f"k = {pinned} was set by the user")
+    knee = _knee(points)
+    gaps = structure(points)
+    if knee is None or gaps[knee] < MIN_EXPLAINED:
+        why = (
+            "the inertia falls evenly"
+            if knee is None
+            else f"the bend at {knee} is hardly more than shuffled features show"
+        )
+        return Choice(
+            best.k, second, False, f"no elbow: {why}; k = {best.k} has the best silhouette ({best.silhouette:.2f})"
+        )
+    runner_up = best.k if best.k != knee else second
+    return Choice(knee, runner_up, True, f"elbow: the inertia curve bends at k = {knee} (Kneedle)")
+
+
+def _knee(points: Sequence[SweepPoint]) -> int | None:
+    if len(points) < 3:
+        return None
+    locator = KneeLocator(
+        [point.k for point in points],
+        [point.inertia for point in points],
+        curve="convex",
+        direction="decreasing",
+    )
+    return int(locator.knee) if locator.knee is not None and locator.knee > 1 else None

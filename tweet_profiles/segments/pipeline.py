@@ -1,0 +1,181 @@
+"""From scaled features to described segments, without any input or output.
+
+What belongs here: the order of the steps and the verdict on the result. What does not: the steps themselves, files,
+MongoDB or Dagster.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tweet_profiles.segments.describe import SegmentDescription, describe
+from tweet_profiles.segments.elbow import Choice, choose_k
+from tweet_profiles.segments.features import Scaler, matrix_of
+from tweet_profiles.segments.kmeans import Clustering, SweepPoint, fit, sweep
+from tweet_profiles.segments.matching import Matching, match
+
+
+class TooFewAuthorsError(ValueError):
+    """There are too few different authors to group."""
+
+
+@dataclass(frozen=True)
+class ClusterConfig:
+    """How to choose k and when to worry.
+
+    `max_share` and `min_silhouette` are the limits of the quality check; `outlier_share` marks segments that are too
+    small for a campaign.
+    """
+
+    k_min: int = 2
+    k_max: int = 12
+    k: int | None = None
+    seed: int = 7
+    k_anonymity: int = 5
+    max_share: float = 0.7
+    min_silhouette: float = 0.05
+    min_stability: float = 0.3
+    outlier_share: float = 0.01
+
+
+@dataclass(frozen=True)
+class PreviousClustering:
+    """What last night's clustering left to compare with."""
+
+    scaler: Scaler
+    centroids: np.ndarray
+    segments: list[int]
+    ever_used: int
+    assignments: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClusterResult:
+    """A clustering with everything that is stored and shown of it."""
+
+    choice: Choice
+    sweep: list[SweepPoint]
+    clustering: Clustering
+    matching: Matching
+    segments: list[SegmentDescription]
+    segment_of: np.ndarray
+    scaler: Scaler
+    effects: np.ndarray
+    moved_authors: float | None
+    faults: list[str]
+
+    @property
+    def point(self) -> SweepPoint | None:
+        """The figures of the chosen k, if it was in the sweep."""
+        return next((point for point in self.sweep if point.k == self.choice.k), None)
+
+
+def cluster(
+    features: pd.DataFrame,
+    profiles: pd.DataFrame,
+    scaler: Scaler,
+    config: ClusterConfig,
+    previous: PreviousClustering | None = None,
+) -> ClusterResult:
+    """Choose k, fit, match to last night's and describe.
+
+    Args:
+        features: SCALED_FEATURES.
+        profiles: USER_PROFILES of the same authors in the same order.
+        scaler: how the features were scaled.
+        config: see `ClusterConfig`.
+        previous: last night's clustering; segments that continue keep their ids.
+
+    Raises:
+        TooFewAuthorsError: if fewer than two different authors are there, or fewer than a pinned k.
+    """
+    matrix, _ = matrix_of(features)
+    _require_finite(features)
+    distinct = len(np.unique(matrix, axis=0)) if matrix.size else 0
+    needed = max(config.k or config.k_min, 2)
+    if distinct <= needed:
+        raise TooFewAuthorsError(
+            f"{len(matrix)} authors with {distinct} different profiles cannot be grouped into {needed}: "
+            "collect more tweets, or pin a smaller k"
+        )
+    ks = range(config.k_min, config.k_max + 1)
+    points = sweep(matrix, sorted({*ks, *([config.k] if config.k else [])}), config.seed)
+    choice = choose_k(points, config.k)
+    clustering = fit(matrix, choice.k, config.seed)
+    matching = _match(clustering, scaler, previous)
+    segment_of = np.array(matching.segments)[clustering.labels]
+    segments = describe(
+        profiles,
+        matrix,
+        scaler,
+        segment_of,
+        clustering.confidence,
+        matching.segments,
+        k_anonymity=config.k_anonymity,
+        outlier_share=config.outlier_share,
+    )
+    point = next((p for p in points if p.k == choice.k), None)
+    return ClusterResult(
+        choice=choice,
+        sweep=points,
+        clustering=clustering,
+        matching=matching,
+        segments=segments,
+        segment_of=segment_of,
+        scaler=scaler,
+        effects=np.array([matrix[segment_of == segment].mean(axis=0) for segment in matching.segments]),
+        moved_authors=_moved(features["author_key"], segment_of, previous),
+        faults=quality_faults(segments, point, config),
+    )
+
+
+def quality_faults(segments: list[SegmentDescription], point: SweepPoint | None, config: ClusterConfig) -> list[str]:
+    """What an operator should look at before the segments are used; empty if nothing."""
+    faults = []
+    largest = max(segments, key=lambda segment: segment.share)
+    if largest.share > config.max_share:
+        faults.append(
+            f"segment {largest.segment} holds {largest.share:.0%} of the authors (limit {config.max_share:.0%})"
+        )
+    if point is not None and point.silhouette < config.min_silhouette:
+        faults.append(f"silhouette {point.silhouette:.2f} is below {config.min_silhouette}")
+    if point is not None and point.stability < config.min_stability:
+        faults.append(f"stability {point.stability:.2f} is below {config.min_stability}")
+    return faults
+
+
+def _require_finite(features: pd.DataFrame) -> None:
+    for name in features.columns:
+        if name != "author_key" and not np.isfinite(features[name].to_numpy(dtype=float)).all():
+            raise ValueError(f"feature {name} holds values that are not finite")
+
+
+def _match(clustering: Clustering, scaler: Scaler, previous: PreviousClustering | None) -> Matching:
+    if previous is None:
+        return match(clustering.centroids, None)
+    if previous.scaler.names != scaler.names:
+        # Other features: nothing can be compared, every segment is new.
+        return match(clustering.centroids, None, previous.segments, previous.ever_used)
+    transformed = previous.scaler.natural(previous.centroids)
+    means = np.array([column.mean for column in scaler.columns])
+    scales = np.array([column.scale for column in scaler.columns])
+    return match(clustering.centroids, (transformed - means) / scales, previous.segments, previous.ever_used)
+
+
+def _moved(keys: pd.Series, segment_of: np.ndarray, previous: PreviousClustering | None) -> float | None:
+    """Share of the authors known last night who are in another segment now."""
+    if previous is None or not previous.assignments:
+        return None
+    before = [previous.assignments.get(key) for key in keys]
+    known = [(old, new) for old, new in zip(before, segment_of, strict=True) if old is not None]
+    return sum(old != new for old, new in known) / len(known) if known else None
+
+
+def sweep_rows(points: list[SweepPoint]) -> list[dict[str, Any]]:
+    """The sweep as plain rows, NaN as None."""
+    return [
+        {name: (None if value != value else value) for name, value in vars(point).items()}  # noqa: PLR0124
+        for point in points
+    ]
