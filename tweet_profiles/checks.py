@@ -42,7 +42,7 @@ def faults(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> list[dict[str, An
         grouped = cases.groupby(["column", "check"], dropna=False).size()
         return [
             {"column": str(column), "check": str(check), "cases": int(count)}
-            for (column, check), count in grouped.items()  # type: ignore[misc]
+            for (column, check), count in grouped.items()
         ][:MAX_FAULTS_SHOWN]
     return []
 

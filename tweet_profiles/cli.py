@@ -53,19 +53,20 @@ def run(
     *, cluster: Annotated[bool, typer.Option("--cluster/--no-cluster", help="group the authors afterwards")] = True
 ) -> None:
     """Take every landed batch to updated profiles, then group the authors."""
+    from tweet_profiles.definitions import defs
     from tweet_profiles.ingest.landing import LandingZone
-    from tweet_profiles.instance import dagster_instance
-    from tweet_profiles.pipeline import process_batches, recluster
+    from tweet_profiles.instance import dagster_instance, execute
+    from tweet_profiles.pipeline import process_batches
 
     settings, home = _open()
     zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
     with dagster_instance(home) as instance:
         with console.status("Scoring tweets and folding them into profiles"):
-            done = process_batches(instance, zone)
+            done = process_batches(instance, zone, defs.resolve_job_def("process_batch"), settings.max_attempts)
         console.print(f"Processed {done.batches} batches in {done.runs} runs.")
         if cluster:
             with console.status("Grouping the authors"):
-                recluster(instance)
+                execute(defs.resolve_job_def("recluster"), instance)
             _show_segments(settings, home)
 
 
@@ -139,6 +140,7 @@ def _show_segments(settings: Settings, home: Home) -> None:
     for heading in ("#", "Segment", "Authors", "Share", "Positive", "Neutral", "Negative"):
         table.add_column(heading, justify="left" if heading == "Segment" else "right")
     for segment in current.segments:
-        table.add_row(str(segment.segment), segment.name)
+        shares = [f"{segment[name]:.0%}" for name in ("share", "positive_share", "neutral_share", "negative_share")]
+        table.add_row(str(segment["segment"]), segment["name"], f"{segment['authors']:,}", *shares)
     console.print(table)
     console.print(f"Elbow plot: {home.plots / 'elbow.png'}")

@@ -89,7 +89,10 @@ SCORED_TWEETS = pa.DataFrameSchema(
         "subjectivity": _unit(title="0 objective to 1 subjective"),
         "label": _text(nullable=False, among=LABELS),
         "client_kind": _text(nullable=True, among=CLIENT_KINDS),
-        "topics": pa.Column(object, nullable=False, title="hashtags that enough authors of the batch share"),
+        "topics": pa.Column(object, nullable=False, title="list of the hashtags' pseudonyms"),
+        "topic_names": pa.Column(
+            object, nullable=False, title="the hashtags in the same order; empty where too few authors share one"
+        ),
         "account_created_month": pa.Column(UTC, nullable=True, title="floored to the month"),
         **_TWEET_COLUMNS,
     },
@@ -145,7 +148,7 @@ USER_PROFILES = pa.DataFrameSchema(
         "languages": pa.Column(object, nullable=False, title="{language: tweets}"),
         "hours": pa.Column(object, nullable=False, title="24 counts of tweets by hour of the day, UTC"),
         "clients": pa.Column(object, nullable=False, title="{kind of client: tweets}"),
-        "topics": pa.Column(object, nullable=False, title="{shared hashtag: tweets}"),
+        "topics": pa.Column(object, nullable=False, title="{hashtag that enough authors share: tweets}"),
     },
     strict=True,
     ordered=False,

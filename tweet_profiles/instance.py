@@ -81,6 +81,13 @@ def fail_orphans(instance: DagsterInstance) -> list[str]:
     return orphans
 
 
+def range_tags(partitions: Sequence[str]) -> dict[str, str]:
+    """The tags that make one run take several neighbouring partitions; none for a single one."""
+    if len(partitions) < 2:
+        return {}
+    return {RANGE_START_TAG: partitions[0], RANGE_END_TAG: partitions[-1]}
+
+
 def execute(
     job: dg.JobDefinition,
     instance: DagsterInstance,
@@ -94,9 +101,7 @@ def execute(
     Raises:
         RunFailedError: if a step fails, with its message and where to read the rest.
     """
-    extra = dict(tags or {}) | {PROCESS_TAG: process_tag(os.getpid())}
-    if len(partitions) > 1:
-        extra |= {RANGE_START_TAG: partitions[0], RANGE_END_TAG: partitions[-1]}
+    extra = {**(tags or {}), PROCESS_TAG: process_tag(os.getpid()), **range_tags(partitions)}
     config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(run_config or {})}
     result = job.execute_in_process(
         instance=instance,

@@ -5,13 +5,14 @@ What belongs here: how log lines look and which libraries are held back. What do
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
 
 def configure_logs(level: str) -> None:
     """One line an event on stderr: coloured at a terminal, JSON elsewhere."""
-    processors = [
+    processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -2,5 +2,7 @@
 
 import dagster as dg
 
-BATCHES = dg.DynamicPartitionsDefinition(name="tweet_batches")
+NAME = "tweet_batches"
+
+BATCHES = dg.DynamicPartitionsDefinition(name=NAME)
 """Keys are the landing zone's batch keys, which sort in the order of arrival."""

@@ -1,22 +1,22 @@
-"""Driving the chain from the command line: which batches are due, in which runs, and what came of it.
+"""Driving the chain: which batches are due in this instance, and running them from the command line.
 
-What belongs here: the decision of what to run and the runs themselves. What does not: the stages.
+What belongs here: asking Dagster what was done, and starting runs. What does not: the decision (`ingest.arrivals`)
+and the stages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import structlog
-from dagster import AssetKey, DagsterInstance, RunsFilter
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, JobDefinition, RunsFilter
 
-from tweet_profiles.definitions import defs
+from tweet_profiles.ingest.arrivals import Decision, decide
 from tweet_profiles.ingest.landing import LandingZone
-from tweet_profiles.instance import UNFINISHED, execute, fail_orphans
-from tweet_profiles.partitions import BATCHES
-
-log = structlog.get_logger(__name__)
+from tweet_profiles.instance import RANGE_END_TAG, RANGE_START_TAG, UNFINISHED, execute, fail_orphans
+from tweet_profiles.partitions import NAME
 
 LAST_BATCH_ASSET = AssetKey("user_profiles")
+JOB = "process_batch"
 
 
 @dataclass(frozen=True)
@@ -25,66 +25,54 @@ class Processed:
 
     batches: int
     runs: int
+    parked: list[str]
 
 
-def contiguous(ordered: Sequence[str], wanted: Iterable[str]) -> list[list[str]]:
-    """Split `wanted` into runs of neighbours in `ordered`, in that order.
-
-    Dagster names the partitions of a single run by its first and last; a gap between two due batches would
-    silently take the batches in the gap along.
-    """
-    due = set(wanted)
-    groups: list[list[str]] = []
-    open_group = False
-    for key in ordered:
-        if key not in due:
-            open_group = False
-        elif open_group:
-            groups[-1].append(key)
-        else:
-            groups.append([key])
-            open_group = True
-    return groups
+def batches_of(run: DagsterRun, ordered: Sequence[str]) -> list[str]:
+    """The batches that a run takes, from its tags."""
+    single = run.tags.get("dagster/partition")
+    if single is not None:
+        return [single]
+    first, last = run.tags.get(RANGE_START_TAG), run.tags.get(RANGE_END_TAG)
+    if first is None or last is None or first not in ordered or last not in ordered:
+        return []
+    return list(ordered[ordered.index(first) : ordered.index(last) + 1])
 
 
-def register(instance: DagsterInstance, landed: Sequence[str]) -> list[str]:
-    """Make every landed batch a partition; returns all partitions in their order."""
-    name = BATCHES.name
-    assert name is not None
-    known = set(instance.get_dynamic_partitions(name))
-    new = [key for key in landed if key not in known]
-    if new:
-        instance.add_dynamic_partitions(name, new)
-    return list(instance.get_dynamic_partitions(name))
-
-
-def due_batches(instance: DagsterInstance, landed: Sequence[str]) -> list[str]:
-    """Landed batches that no finished run has folded into the profiles yet."""
+def plan(instance: DagsterInstance, landed: Sequence[str], max_attempts: int) -> Decision:
+    """What is due now, by what the instance knows of earlier runs."""
+    ordered = list(instance.get_dynamic_partitions(NAME))
     done = instance.get_materialized_partitions(LAST_BATCH_ASSET)
-    return [key for key in landed if key not in done]
+    pending = [key for key in landed if key not in done]
+    if not pending:
+        return decide(landed, ordered, done=done)
+    unfinished = instance.get_runs(RunsFilter(job_name=JOB, statuses=UNFINISHED))
+    failed = instance.get_runs(RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.FAILURE]))
+    return decide(
+        landed,
+        ordered,
+        in_progress={key for run in unfinished for key in batches_of(run, ordered)},
+        done=done,
+        failed_attempts=Counter(key for run in failed for key in batches_of(run, ordered)),
+        max_attempts=max_attempts,
+    )
 
 
-def process_batches(instance: DagsterInstance, zone: LandingZone) -> Processed:
+def process_batches(instance: DagsterInstance, zone: LandingZone, job: JobDefinition, max_attempts: int) -> Processed:
     """Take every landed batch that is not folded yet to updated profiles.
+
+    Parked batches are tried again too: whoever calls this by hand has mended something.
 
     Raises:
         RunFailedError: if a run fails; what was folded before stays folded.
     """
     fail_orphans(instance)
+    batches = runs = 0
     landed = zone.keys()
-    ordered = register(instance, landed)
-    due = due_batches(instance, landed)
-    groups = contiguous(ordered, due)
-    for group in groups:
-        execute(defs.resolve_job_def("process_batch"), instance, partitions=group)
-    return Processed(batches=len(due), runs=len(groups))
-
-
-def recluster(instance: DagsterInstance) -> None:
-    """Group all authors anew. Raises RunFailedError if the run fails; the last grouping then stays."""
-    execute(defs.resolve_job_def("recluster"), instance)
-
-
-def unfinished_runs(instance: DagsterInstance) -> int:
-    """How many runs are under way or waiting."""
-    return len(instance.get_runs(RunsFilter(statuses=UNFINISHED)))
+    decision = plan(instance, landed, max_attempts)
+    if decision.new_partitions:
+        instance.add_dynamic_partitions(NAME, decision.new_partitions)
+    for group in [*decision.runs, *([key] for key in decision.parked)]:
+        execute(job, instance, partitions=group)
+        batches, runs = batches + len(group), runs + 1
+    return Processed(batches, runs, decision.parked)

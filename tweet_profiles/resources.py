@@ -20,7 +20,7 @@ from tweet_profiles.sentiment.scoring import Scorer, load_scorer
 from tweet_profiles.settings import Settings, load_settings
 
 
-class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class HomeResource(dg.ConfigurableResource):
     """The home folder and what lies in it."""
 
     root: str | None = None
@@ -40,7 +40,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return LandingZone(self.open(), batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
 
 
-class MongoResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class MongoResource(dg.ConfigurableResource):
     """The database: MONGODB_URI's, else the local server of the home."""
 
     home: HomeResource
@@ -56,19 +56,19 @@ class MongoResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             client.close()
 
 
-class ModelResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class ModelResource(dg.ConfigurableResource):
     """The sentiment model, loaded once a process however many partitions a run scores."""
 
     home: HomeResource
 
     def scorer(self) -> Scorer:
         """The scorer of the configured model. Raises ModelError if its files are missing or damaged."""
-        return _load_once(self.home.settings().model_dir, self.home.open().cache)
+        return _load_once(self.home.settings().model_dir)
 
 
 @lru_cache(maxsize=2)
-def _load_once(model_dir: Path | None, cache_dir: Path) -> Scorer:
-    return load_scorer(model_dir, cache_dir=cache_dir)
+def _load_once(model_dir: Path | None) -> Scorer:
+    return load_scorer(model_dir)
 
 
 def default_resources() -> dict[str, dg.ConfigurableResource[Any]]:

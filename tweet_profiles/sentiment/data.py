@@ -17,7 +17,11 @@ A source is
     encoding = "utf-8"
     labels_path = "val_labels.txt"         # format pair: labels line by line
     repeat = 1                             # how often an epoch shows each example
-    role = "split"                         # split | test (held out whole, never trained on)
+    role = "split"                         # split | test | report
+
+A source of role `test` is held out whole and helps to decide whether a new model is not worse; one of role
+`report` is held out whole and never decides anything. Paths may also be taken from another folder than the
+file's own (`read_config(path, root)`), so that one configuration serves wherever the data lie.
 
 `polarity` is positive or negative only, from noisy emoticons; `three` has neutral and is human-labelled;
 `subjectivity` is objective or subjective.
@@ -28,12 +32,12 @@ import hashlib
 import io
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tweet_profiles.sentiment.errors import TrainingDataError
 from tweet_profiles.sentiment.text import prepare
@@ -58,21 +62,30 @@ class Source(BaseModel):
     format: Literal["lines", "csv", "tsv", "pair"]
     task: Task
     label: str | None = None
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
     text_column: str | int = "text"
     label_column: str | int = "label"
     header: bool = True
     encoding: str = "utf-8"
     labels_path: Path | None = None
-    repeat: int = 1
-    role: Literal["split", "test"] = "split"
+    repeat: Annotated[int, Field(ge=1, le=100)] = 1
+    role: Literal["split", "test", "report"] = "split"
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Source":
+        if self.format == "lines" and self.label not in LABELS[self.task]:
+            raise ValueError(f"{self.name}: format lines needs a label, one of {LABELS[self.task]}")
+        if self.format == "pair" and self.labels_path is None:
+            raise ValueError(f"{self.name}: format pair needs labels_path")
+        return self
 
 
 @dataclass(frozen=True)
 class Examples:
     """Labelled, prepared texts.
 
-    `frame` has columns text, task, label, source, repeat and split ("train", "validation", "test").
+    `frame` has columns raw (as read), text (prepared), task, label, source, repeat and split ("train", "validation",
+    "test", "report").
     `report` counts per source what was read, dropped and why.
     """
 
@@ -87,8 +100,8 @@ class Examples:
         return self.frame[chosen].reset_index(drop=True)
 
 
-def read_config(path: Path) -> list[Source]:
-    """Read the sources of a TOML file; paths in it are relative to its folder.
+def read_config(path: Path, root: Path | None = None) -> list[Source]:
+    """Read the sources of a TOML file; paths in it are relative to `root`, else to the file's folder.
 
     Raises:
         TrainingDataError: if it cannot be read; the message names the file and the source.
@@ -98,7 +111,7 @@ def read_config(path: Path) -> list[Source]:
         sources = [Source(**entry) for entry in document["source"]]
     except (OSError, tomllib.TOMLDecodeError, KeyError, ValidationError) as error:
         raise TrainingDataError(f"{path} names no usable sources: {error}") from error
-    base = path.parent
+    base = root or path.parent
     return [
         source.model_copy(
             update={
@@ -115,17 +128,20 @@ def _rows(source: Source) -> Iterator[tuple[str, str]]:
         # Split on "\n" only: some tweets hold other line separators.
         content = source.path.read_bytes().decode(source.encoding)
         lines = content.split("\n")
-        if source.format == "lines":
-            assert source.label is not None, "format lines needs label"
+        if source.format == "lines" and source.label is not None:
             yield from ((line, source.label) for line in lines if line.strip())
-        elif source.format == "pair":
-            assert source.labels_path is not None, "format pair needs labels_path"
-            marks = source.labels_path.read_bytes().decode(source.encoding).split("\n")
-            yield from ((line, mark.strip()) for line, mark in zip(lines, marks, strict=False) if line.strip())
+        elif source.format == "pair" and source.labels_path is not None:
+            marks = source.labels_path.read_bytes().decode(source.encoding).rstrip("\n").split("\n")
+            texts = content.removesuffix("\n").split("\n")
+            if len(marks) != len(texts):
+                raise TrainingDataError(
+                    f"source {source.name}: {source.path} has {len(texts)} lines, {source.labels_path} has {len(marks)}"
+                )
+            yield from ((line, mark.strip()) for line, mark in zip(texts, marks, strict=True) if line.strip())
         else:
             yield from _delimited(source, content)
-    except (OSError, UnicodeDecodeError, AssertionError, KeyError, IndexError, csv.Error) as error:
-        raise TrainingDataError(f"source {source.name}: {source.path}: {error!r}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainingDataError(f"source {source.name}: {source.path} cannot be read: {error}") from error
 
 
 def _delimited(source: Source, content: str) -> Iterator[tuple[str, str]]:
@@ -134,12 +150,25 @@ def _delimited(source: Source, content: str) -> Iterator[tuple[str, str]]:
     else:
         rows = csv.reader(io.StringIO(content, newline=""))
     text_at, label_at = source.text_column, source.label_column
+    first = 1
     if source.header:
-        names = next(rows)
-        text_at = names.index(text_at) if isinstance(text_at, str) else text_at
-        label_at = names.index(label_at) if isinstance(label_at, str) else label_at
-    for row in rows:
-        yield row[int(text_at)], row[int(label_at)]
+        names, first = next(rows, []), 2
+        text_at, label_at = _column(source, names, text_at), _column(source, names, label_at)
+    for number, row in enumerate(rows, first):
+        try:
+            yield row[int(text_at)], row[int(label_at)]
+        except (IndexError, ValueError):
+            raise TrainingDataError(
+                f"source {source.name}: {source.path}, record {number}: no columns {text_at} and {label_at}"
+            ) from None
+
+
+def _column(source: Source, names: list[str], column: str | int) -> int:
+    if isinstance(column, int):
+        return column
+    if column not in names:
+        raise TrainingDataError(f"source {source.name}: {source.path} has no column {column!r}, but {names}")
+    return names.index(column)
 
 
 def text_fraction(text: str) -> float:
@@ -169,6 +198,7 @@ def load_examples(sources: list[Source]) -> Examples:
         if unknown:
             raise TrainingDataError(f"source {source.name}: labels {sorted(unknown)} are none of {LABELS[source.task]}")
         kept = kept.assign(
+            raw=kept["text"],
             text=[prepare(text) for text in kept["text"]],
             task=source.task,
             source=source.name,
@@ -185,24 +215,20 @@ def load_examples(sources: list[Source]) -> Examples:
 
 
 def _without_repeats(every: pd.DataFrame) -> pd.DataFrame:
+    held = every["role"] != "split"
     folded = every["text"].str.lower()
-    held_out = set(folded[every["role"] == "test"])
-    every = every[(every["role"] == "test") | ~folded.isin(held_out)]
-    folded = every["text"].str.lower()
-    group = every.groupby([every["task"], folded], sort=False)
-    agrees = group["label"].transform("nunique") == 1
+    every = every[held | ~folded.isin(set(folded[held]))]
+    folded, held = every["text"].str.lower(), every["role"] != "split"
+    agrees = every.groupby([every["task"], folded], sort=False)["label"].transform("nunique") == 1
     first = ~pd.DataFrame({"task": every["task"], "text": folded}).duplicated()
-    every = every[(agrees & first) | (every["role"] == "test")].reset_index(drop=True)
+    every = every[(agrees & first) | held].reset_index(drop=True)
     fraction = every["text"].map(text_fraction)
-    # A text may stand in two tasks: the larger shares decide, so that it is on one side for both.
-    test = fraction < every["task"].map(TEST_SHARE)
-    validation = (fraction >= 0.2) & (fraction < 0.2 + every["task"].map(VALIDATION_SHARE))
     split = pd.Series("train", index=every.index)
-    split[validation] = "validation"
-    split[test] = "test"
-    in_two_tasks = every["text"].str.lower().duplicated(keep=False) & (split != "train")
-    crossing = set(every["text"].str.lower()[in_two_tasks])
-    split[every["role"] == "test"] = "test"
-    every = every.assign(split=split).drop(columns="role")
-    leaking = every["text"].str.lower().isin(crossing) & (every["split"] == "train")
-    return every[~leaking].reset_index(drop=True)
+    split[(fraction >= 0.2) & (fraction < 0.2 + every["task"].map(VALIDATION_SHARE))] = "validation"
+    split[fraction < every["task"].map(TEST_SHARE)] = "test"
+    for role in ("test", "report"):
+        split[every["role"] == role] = role
+    # A text may stand in two tasks, whose shares differ: held out for one, it must not be trained on for the other.
+    folded = every["text"].str.lower()
+    leaking = (split == "train") & folded.isin(set(folded[split != "train"]))
+    return every.assign(split=split).drop(columns="role")[~leaking].reset_index(drop=True)

@@ -5,6 +5,7 @@ it without TensorFlow. TensorFlow is imported inside the functions, because that
 """
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,59 @@ def encoder_weights(model: Any) -> dict[str, np.ndarray]:
             **norm(f"{prefix}.output_norm", layer._feedforward_layer_norm),
         }
     return weights | dense("heads", model.get_layer("heads"), hidden)
+
+
+def classifier_from_weights(weights: Mapping[str, np.ndarray], attention_heads: int) -> Any:
+    """The classifier of `build_classifier`, its sizes read off the weights, filled with them.
+
+    Args:
+        weights: as `encoder_weights` gives them.
+        attention_heads: which the weights do not tell.
+    """
+    import keras_hub
+
+    tokens, hidden = weights["token_embedding"].shape
+    layers = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layer."))
+    backbone = use_exact_gelu(
+        keras_hub.models.BertBackbone(
+            vocabulary_size=tokens,
+            num_layers=layers,
+            num_heads=attention_heads,
+            hidden_dim=hidden,
+            intermediate_dim=weights["layer.0.intermediate.bias"].shape[0],
+            max_sequence_length=weights["position_embedding"].shape[0],
+            num_segments=weights["segment_embedding"].shape[0],
+        )
+    )
+    model = build_classifier(backbone)
+    _fill(model, backbone, weights)
+    return model
+
+
+def _fill(model: Any, backbone: Any, weights: Mapping[str, np.ndarray]) -> None:
+    def put(variable: Any, name: str) -> None:
+        variable.assign(weights[name].reshape(variable.shape))
+
+    def dense(layer: Any, prefix: str) -> None:
+        put(layer.kernel, f"{prefix}.kernel")
+        put(layer.bias, f"{prefix}.bias")
+
+    def norm(layer: Any, prefix: str) -> None:
+        put(layer.gamma, f"{prefix}.gamma")
+        put(layer.beta, f"{prefix}.beta")
+
+    put(backbone.token_embedding.embeddings, "token_embedding")
+    put(backbone.position_embedding.position_embeddings, "position_embedding")
+    put(backbone.segment_embedding.embeddings, "segment_embedding")
+    norm(backbone.embeddings_layer_norm, "embedding_norm")
+    for number, layer in enumerate(backbone.transformer_layers):
+        attention, prefix = layer._self_attention_layer, f"layer.{number}"
+        dense(attention.query_dense, f"{prefix}.query")
+        dense(attention.key_dense, f"{prefix}.key")
+        dense(attention.value_dense, f"{prefix}.value")
+        dense(attention.output_dense, f"{prefix}.attention_output")
+        norm(layer._self_attention_layer_norm, f"{prefix}.attention_norm")
+        dense(layer._feedforward_intermediate_dense, f"{prefix}.intermediate")
+        dense(layer._feedforward_output_dense, f"{prefix}.output")
+        norm(layer._feedforward_layer_norm, f"{prefix}.output_norm")
+    dense(model.get_layer("heads"), "heads")

@@ -1,0 +1,1 @@
+"""How tweets come in: the X API, archive files, the bundled sample, and the landing zone they all end in."""

@@ -1,0 +1,1 @@
+"""Profiles of authors: pseudonyms and generalisation, the MongoDB store, and what may leave the system."""

@@ -1,0 +1,150 @@
+"""Scoring texts: each distinct text once, in batches of one length, on all cores.
+
+What belongs here: the `Scorer` that the rest of the project knows, and its two engines. What does not: what a logit
+means (`calibration`), how a text is prepared (`text`), and the network itself (`graph`, `encoder`).
+
+Texts of a batch have exactly the same number of tokens: there is no padding, so no work is wasted on it and a score
+cannot depend on what else is in the batch. ONNX Runtime serves CPUs, without TensorFlow; TensorFlow serves where there
+is a GPU, or where it is asked for.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+import pandas as pd
+import structlog
+
+from tweet_profiles.sentiment.calibration import labels_of, sentiment_of, subjectivity_of
+from tweet_profiles.sentiment.errors import ModelError
+from tweet_profiles.sentiment.graph import build_graph
+from tweet_profiles.sentiment.package import ModelPackage, read_package
+from tweet_profiles.sentiment.text import prepare
+from tweet_profiles.sentiment.tokens import load_tokenizer, token_ids
+
+log = structlog.get_logger(__name__)
+
+Backend = Literal["auto", "int8", "float32", "tensorflow"]
+Engine = Callable[[np.ndarray], np.ndarray]
+"""Token ids int (batch, tokens), all of one length, to logits float32 (batch, 4)."""
+
+TOKENS_PER_BATCH = 4096
+TEXTS_AT_ONCE = 20_000
+"""Texts tokenised together: bounds the memory however many are given."""
+SCORE_DIGITS = 4
+EMPTY_SENTIMENT, EMPTY_SUBJECTIVITY = 0.5, 0.0
+"""The scores of a text of which nothing is left: it says nothing either way."""
+
+
+class Scorer(Protocol):
+    """Scores texts. `version` changes with anything that can change a score."""
+
+    version: str
+
+    def score(self, texts: Sequence[str]) -> pd.DataFrame:
+        """Columns sentiment and subjectivity (float32, 0..1) and label, one row a text in the given order."""
+        ...
+
+
+class TextScorer:
+    """The model of a package on one of the engines."""
+
+    def __init__(self, package: ModelPackage, engine: Engine, backend: str):
+        self.version = f"{package.version}-{backend}"
+        self._package, self._engine = package, engine
+        self._tokenizer = load_tokenizer(package.vocabulary, package.max_tokens)
+
+    def score(self, texts: Sequence[str]) -> pd.DataFrame:
+        """See `Scorer.score`."""
+        prepared = [prepare(text) for text in texts]
+        distinct = {text: row for row, text in enumerate(dict.fromkeys(prepared))}
+        logits = self.logits(list(distinct))
+        rows = np.array([distinct[text] for text in prepared], dtype=np.intp)
+        calibration = self._package.calibration
+        sentiment = np.round(sentiment_of(logits, calibration), SCORE_DIGITS)
+        subjectivity = np.round(subjectivity_of(logits, calibration), SCORE_DIGITS)
+        empty = distinct.get("")
+        if empty is not None:
+            sentiment[empty], subjectivity[empty] = EMPTY_SENTIMENT, EMPTY_SUBJECTIVITY
+        labels = labels_of(sentiment, calibration)
+        return pd.DataFrame({"sentiment": sentiment[rows], "subjectivity": subjectivity[rows], "label": labels[rows]})
+
+    def logits(self, prepared: Sequence[str]) -> np.ndarray:
+        """Logits of prepared texts, float32 (texts, 4), in the order of `encoder.OUTPUTS`."""
+        logits = np.zeros((len(prepared), 4), np.float32)
+        for start in range(0, len(prepared), TEXTS_AT_ONCE):
+            tokens = token_ids(self._tokenizer, prepared[start : start + TEXTS_AT_ONCE])
+            for rows in batches_of_one_length([len(ids) for ids in tokens]):
+                logits[rows + start] = self._engine(np.array([tokens[row] for row in rows], dtype=np.int64))
+        return logits
+
+
+def batches_of_one_length(lengths: Sequence[int], budget: int = TOKENS_PER_BATCH) -> Iterator[np.ndarray]:
+    """Row numbers of each batch: all of one length, at most `budget` tokens (one row may exceed it alone)."""
+    by_length = np.asarray(lengths)
+    order = np.argsort(by_length, kind="stable")
+    borders = np.flatnonzero(np.diff(by_length[order])) + 1
+    for group in np.split(order, borders):
+        if len(group):
+            size = max(1, budget // int(by_length[group[0]]))
+            yield from (group[start : start + size] for start in range(0, len(group), size))
+
+
+def load_scorer(model_dir: Path | None = None, *, backend: Backend = "auto") -> TextScorer:
+    """Load and verify a model, by default the shipped one.
+
+    Args:
+        model_dir: a folder as `package.write_package` makes it.
+        backend: "int8" and "float32" run on ONNX Runtime, "tensorflow" on TensorFlow; "auto" takes TensorFlow if
+            the machine has a GPU that TensorFlow sees, else int8.
+
+    Raises:
+        ModelError: if the model is missing or damaged.
+    """
+    if backend not in get_args(Backend):
+        raise ValueError(f"backend {backend}: one of {', '.join(get_args(Backend))}")
+    package = read_package(model_dir)
+    if backend == "auto":
+        backend = "tensorflow" if _has_gpu() else "int8"
+    engine = tensorflow_engine(package) if backend == "tensorflow" else onnx_engine(package, backend)
+    log.info("loaded the sentiment model", version=package.version, backend=backend)
+    return TextScorer(package, engine, backend)
+
+
+def onnx_engine(package: ModelPackage, precision: Literal["int8", "float32"]) -> Engine:
+    """The model on ONNX Runtime, all cores."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.log_severity_level = 3
+    graph = build_graph(package.weights, package.attention_heads, precision)
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"ONNX Runtime cannot load the model in {package.folder}: {error}") from error
+    return lambda ids: session.run(None, {"token_ids": ids})[0]
+
+
+def tensorflow_engine(package: ModelPackage) -> Engine:
+    """The model on TensorFlow, on a GPU where it sees one."""
+    from tweet_profiles.sentiment.encoder import classifier_from_weights
+
+    model = classifier_from_weights(package.weights, package.attention_heads)
+
+    def run(ids: np.ndarray) -> np.ndarray:
+        inputs = {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": np.ones_like(ids)}
+        return np.asarray(model(inputs, training=False), dtype=np.float32)
+
+    return run
+
+
+def _has_gpu() -> bool:
+    # Asking TensorFlow costs its import of seconds, so it is asked only where there can be a GPU.
+    if not any(Path("/dev").glob("nvidia[0-9]*")):
+        return False
+    import tensorflow
+
+    return bool(tensorflow.config.list_physical_devices("GPU"))
