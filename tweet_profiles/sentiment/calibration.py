@@ -28,9 +28,8 @@ class Calibration:
     """Parameters fitted on validation data. The defaults leave the logits as they are."""
 
     temperature: float = 1.0
-    negative_bias: float = 0.0
     neutral_bias: float = 0.0
-    """Added to the logits after division by the temperature; positive's is 0."""
+    """Added to neutral's logit after division by the temperature."""
     subjectivity_temperature: float = 1.0
     subjectivity_bias: float = 0.0
     negative_below: float = 1 / 3
@@ -41,7 +40,7 @@ class Calibration:
 def class_probabilities(logits: Floats, calibration: Calibration) -> NDArray[np.float64]:
     """P(negative), P(neutral), P(positive): float64 (rows, 3), from logits (rows, 3 or more)."""
     shifted = np.asarray(logits, np.float64)[:, :3] / calibration.temperature
-    shifted += [calibration.negative_bias, calibration.neutral_bias, 0.0]
+    shifted += [0.0, calibration.neutral_bias, 0.0]
     shifted -= shifted.max(axis=1, keepdims=True)
     powers = np.exp(shifted)
     return powers / powers.sum(axis=1, keepdims=True)
@@ -71,7 +70,9 @@ def fit(
     """Fit all parameters on validation rows.
 
     Temperatures and biases minimise the negative log-likelihood (Guo et al. 2017, "On Calibration of Modern Neural
-    Networks", with biases as in their vector scaling); thresholds maximise macro-averaged recall.
+    Networks", with a bias as in their vector scaling); thresholds maximise macro-averaged recall. Between negative and
+    positive no bias is fitted: the network learned that border from as many negative as positive tweets, while the share
+    of negative ones among the three-way rows differs from set to set, and would lean every score that way.
 
     Args:
         three_logits: (rows, 4) of texts with three-way labels.
@@ -85,11 +86,10 @@ def fit(
     truth = np.array([LABELS.index(label) for label in three_labels], dtype=np.int64)
     target = np.asarray(subjective, dtype=bool)
     _require_rows(truth, target)
-    temperature, negative_bias, neutral_bias = _fit_classes(three_logits, truth)
+    temperature, neutral_bias = _fit_classes(three_logits, truth)
     subjectivity_temperature, subjectivity_bias = _fit_subjectivity(subjectivity_logits, target)
     fitted = Calibration(
         temperature=temperature,
-        negative_bias=negative_bias,
         neutral_bias=neutral_bias,
         subjectivity_temperature=subjectivity_temperature,
         subjectivity_bias=subjectivity_bias,
@@ -109,20 +109,19 @@ def _require_rows(truth: NDArray[np.int64], subjective: NDArray[np.bool_]) -> No
         )
 
 
-def _fit_classes(logits: Floats, truth: NDArray[np.int64]) -> tuple[float, float, float]:
+def _fit_classes(logits: Floats, truth: NDArray[np.int64]) -> tuple[float, float]:
     from scipy.optimize import minimize
 
     def loss(parameters: Floats) -> float:
         trial = Calibration(
             temperature=float(np.exp(parameters[0])),
-            negative_bias=float(parameters[1]),
-            neutral_bias=float(parameters[2]),
+            neutral_bias=float(parameters[1]),
         )
         right = class_probabilities(logits, trial)[np.arange(len(truth)), truth]
         return float(-np.log(np.maximum(right, 1e-12)).mean())
 
-    best = minimize(loss, np.zeros(3), method="Nelder-Mead", options={"maxiter": 2000, "xatol": 1e-5, "fatol": 1e-8})
-    return float(np.exp(best.x[0])), float(best.x[1]), float(best.x[2])
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"maxiter": 2000, "xatol": 1e-5, "fatol": 1e-8})
+    return float(np.exp(best.x[0])), float(best.x[1])
 
 
 def _fit_subjectivity(logits: Floats, subjective: NDArray[np.bool_]) -> tuple[float, float]:
