@@ -2,12 +2,9 @@
 
 import dagster as dg
 
-from tweet_profiles.partitions import BATCHES
-
 PROCESS_BATCH = dg.define_asset_job(
     "process_batch",
     selection=["raw_tweets", "scored_tweets", "user_profiles"],
-    partitions_def=BATCHES,
     description="Takes landed batches to updated profiles; a range of partitions is one run.",
 )
 

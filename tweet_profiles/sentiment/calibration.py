@@ -71,8 +71,8 @@ def fit(
 
     Temperatures and biases minimise the negative log-likelihood (Guo et al. 2017, "On Calibration of Modern Neural
     Networks", with a bias as in their vector scaling); thresholds maximise macro-averaged recall. Between negative and
-    positive no bias is fitted: the network learned that border from as many negative as positive tweets, while the share
-    of negative ones among the three-way rows differs from set to set, and would lean every score that way.
+    positive no bias is fitted: the network learned that border from as many negative as positive tweets, while the
+    share of negative ones among the three-way rows differs from set to set, and would lean every score that way.
 
     Args:
         three_logits: (rows, 4) of texts with three-way labels.
