@@ -38,13 +38,13 @@ ORIGINS = ("import", "search", "stream", "sample")
 
 _LOCK_WAIT_S = 120.0
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen (hash BLOB PRIMARY KEY, observed_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (hash BLOB PRIMARY KEY, observed_hour INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 _REMEMBER = (
     "INSERT INTO seen VALUES (?, ?) ON CONFLICT (hash) DO UPDATE "
-    "SET observed_us = max(observed_us, excluded.observed_us)"
+    "SET observed_hour = max(observed_hour, excluded.observed_hour)"
 )
 
 
@@ -161,7 +161,7 @@ class LandingZone:
 
     def _remember(self, index: sqlite3.Connection, key: str, tweets: Iterable[Tweet]) -> None:
         secret = _secret(index)
-        index.executemany(_REMEMBER, ((_hash(secret, tweet["id"]), _observed_us(tweet)) for tweet in tweets))
+        index.executemany(_REMEMBER, ((_hash(secret, tweet["id"]), _observed_hour(tweet)) for tweet in tweets))
         index.execute("INSERT OR IGNORE INTO batches VALUES (?)", (key,))
 
     def _next_key(self, index: sqlite3.Connection, origin: str) -> str:
@@ -204,11 +204,11 @@ class BatchWriter:
         return len(self._open)
 
     def add(self, tweet: Tweet) -> bool:
-        """Take a tweet in; False if it has landed, or waits, with an observation that is not older."""
+        """Take a tweet in; False if it has landed, or waits, with an observation that is not an hour older."""
         present = self._open.get(tweet["id"])
         if present is not None:
             self.duplicates += 1
-            if _observed_us(tweet) <= _observed_us(present):
+            if _observed_hour(tweet) <= _observed_hour(present):
                 return False
         elif self._is_known(tweet):
             self.duplicates += 1
@@ -254,9 +254,9 @@ class BatchWriter:
 
     def _is_known(self, tweet: Tweet) -> bool:
         row = self._index.execute(
-            "SELECT observed_us FROM seen WHERE hash = ?", (_hash(self._secret, tweet["id"]),)
+            "SELECT observed_hour FROM seen WHERE hash = ?", (_hash(self._secret, tweet["id"]),)
         ).fetchone()
-        return row is not None and _observed_us(tweet) <= row[0]
+        return row is not None and _observed_hour(tweet) <= row[0]
 
 
 def read_batch(path: Path) -> list[Tweet]:
@@ -304,6 +304,8 @@ def _hash(secret: bytes, tweet_id: str) -> bytes:
     return blake2b(tweet_id.encode(), key=secret, digest_size=16).digest()
 
 
-def _observed_us(tweet: Tweet) -> int:
-    moment = datetime.fromisoformat(tweet["observed_at"])
-    return round(moment.timestamp() * 1_000_000)
+def _observed_hour(tweet: Tweet) -> int:
+    """Hours since the epoch. Stored times are that coarse, so a second look within the hour tells nothing new: a page
+    that shifted while it was read is no later observation.
+    """
+    return int(datetime.fromisoformat(tweet["observed_at"]).timestamp() // 3600)
