@@ -179,7 +179,7 @@ class _ArchiveFile:
         self.path, self.options = path, options
         try:
             with self.open() as (stream, _):
-                head = stream.read(PROBE_BYTES)
+                head = _head(stream)
         except (OSError, EOFError) as error:
             raise InputError(f"{path} cannot be read: {error}") from error
         if not head.strip():
@@ -302,6 +302,22 @@ class _ArchiveFile:
                 f"{self.path}, line {line}: neither JSON lines nor one JSON document of at most "
                 f"{MAX_DOCUMENT_BYTES >> 20} MB ({error.msg})"
             ) from None
+
+
+def _head(stream: BinaryIO) -> bytes:
+    """The beginning of a file; of a gzip file that breaks off, what is before the cut."""
+    head = b""
+    while len(head) < PROBE_BYTES:
+        try:
+            piece = stream.read(1 << 13)
+        except EOFError:
+            if head:
+                return head
+            raise
+        if not piece:
+            return head
+        head += piece
+    return head
 
 
 def _tweets_of(value: object, number: int, line: bytes | str) -> Iterator[Outcome]:
