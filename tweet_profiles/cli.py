@@ -148,6 +148,8 @@ def run(
     *, cluster: Annotated[bool, typer.Option("--cluster/--no-cluster", help="group the authors afterwards")] = True
 ) -> None:
     """Take every landed batch to updated profiles, then group the authors."""
+    from dagster import AssetKey
+
     from tweet_profiles.definitions import defs
     from tweet_profiles.ingest.landing import LandingZone
     from tweet_profiles.instance import dagster_instance, execute
@@ -156,6 +158,8 @@ def run(
     settings, home = _open()
     zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
     with dagster_instance(home) as instance:
+        if instance.get_latest_materialization_event(AssetKey("sentiment_model")) is None:
+            execute(defs.resolve_job_def("prepare_model"), instance)
         with console.status("Scoring tweets and folding them into profiles"):
             done = process_batches(instance, zone, defs.resolve_job_def("process_batch"), settings.max_attempts)
         console.print(f"Processed {done.batches} batches in {done.runs} runs.")
