@@ -206,7 +206,8 @@ def test_what_lies_right_of_the_scores_holds_no_id_text_or_handle(
     kept += [done.stdout.encode(), done.stderr.encode()]
     stored = b"\n".join(kept)
     for path in home.scored.glob("*.parquet"):
-        stored += pd.read_parquet(path).to_json(orient="records", date_format="iso").encode()  # strings are packed in Parquet
+        # Strings are packed in Parquet: unpack them before searching.
+        stored += pd.read_parquet(path).to_json(orient="records", date_format="iso").encode()
     assert len(secret) > 1000 and len(stored) > 100_000
     assert not [value for value in secret if value.encode() in stored]
 
