@@ -1,18 +1,22 @@
-"""`tweet-profiles check`, `search`, `stream`, `status`, `forget`, `purge`: the X API from the command line.
+"""`tweet-profiles check`, `search`, `stream`, `status`, `forget`: the X API from the command line.
 
 What belongs here: arguments and what is printed. What does not: any work.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
+from tweet_profiles.errors import InputError, SettingError, TweetProfilesError
 from tweet_profiles.home import Home
 from tweet_profiles.ingest.landing import LandingZone
 from tweet_profiles.ingest.search import SearchReport
+from tweet_profiles.ingest.x_config import XSettings
 from tweet_profiles.settings import load_settings
 
 ingest_app = typer.Typer(help="Tweets from X.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -104,3 +108,124 @@ def status() -> None:
         console.print(f"- {trouble}")
     if found:
         raise typer.Exit(1)
+
+
+@ingest_app.command()
+def check() -> None:
+    """Check token, query, rules, MongoDB and model, and tell what would be pulled and what it costs of the cap."""
+    from tweet_profiles.ingest.x_config import load_x_settings
+
+    config = load_x_settings()
+    faults: list[str] = []
+
+    def tell(what: str, test: Callable[[], str]) -> None:
+        try:
+            console.print(f"[green]ok[/]   {what}: {test()}", highlight=False)
+        except TweetProfilesError as error:
+            faults.append(what)
+            console.print(f"[red]FAIL[/] {what}: ", end="", highlight=False)
+            console.print(str(error), markup=False, highlight=False)
+
+    tell("token", lambda: f"{len(config.token)} characters")
+    tell("query", lambda: config.search_query)
+    tell("rules", lambda: "; ".join(config.stream_rules))
+    if not faults:
+        tell("search", lambda: _check_search(config))
+        tell("stream", lambda: _check_stream(config))
+        tell("cap", lambda: _check_cap(config))
+    tell("MongoDB", _check_database)
+    tell("model", _check_model)
+    if faults:
+        raise SettingError(f"{', '.join(faults)} cannot be used as configured: see above")
+
+
+def _check_search(config: XSettings) -> str:
+    from tweet_profiles.ingest.x_client import XClient
+
+    matching = XClient(config).count(config.search_query)
+    return f"X accepts the query; {matching} tweets of the last 7 days match, each costs a post of the cap"
+
+
+def _check_stream(config: XSettings) -> str:
+    from tweet_profiles.ingest.stream import TAG
+    from tweet_profiles.ingest.x_client import XClient
+
+    client = XClient(config)
+    client.change_rules({"add": [{"value": rule, "tag": TAG} for rule in config.stream_rules]}, dry_run=True)
+    present = {rule["value"] for rule in client.rules()}
+    missing = sum(rule not in present for rule in config.stream_rules)
+    return f"X accepts the rules; {missing} of {len(config.stream_rules)} will be added"
+
+
+def _check_cap(config: XSettings) -> str:
+    from tweet_profiles.ingest.pacing import Usage
+    from tweet_profiles.ingest.x_client import XClient
+
+    usage = XClient(config).usage()
+    own = Usage(Home.open(load_settings().home), config.monthly_post_cap, config.cap_reset_day)
+    limit = "no cap of our own" if own.cap is None else f"{own.remaining()} of {own.cap} left by our own cap"
+    return (
+        f"X counts {usage.get('project_usage', '?')} of {usage.get('project_cap', '?')} posts this month, "
+        f"reset on day {usage.get('cap_reset_day', '?')}; {own.used()} pulled from here, {limit}"
+    )
+
+
+def _check_database() -> str:
+    from tweet_profiles.profiles.connection import connect
+
+    settings = load_settings()
+    client = connect(settings, Home.open(settings.home))
+    client.close()
+    return "reached" if settings.mongodb_uri is not None else "the local server runs"
+
+
+def _check_model() -> str:
+    from tweet_profiles.sentiment.package import read_package
+
+    package = read_package(load_settings().model_dir)
+    return f"{package.name} {package.version}"
+
+
+@ingest_app.command()
+def forget(
+    user_ids: Annotated[list[str] | None, typer.Argument(help="ids of authors, digits", show_default=False)] = None,
+    notices: Annotated[
+        Path | None, typer.Option(help="file of X's compliance stream or batch job: honour its deletions")
+    ] = None,
+    kind: Annotated[
+        Literal["tweets", "users"] | None, typer.Option(help="what a batch job's ids are; its lines do not tell")
+    ] = None,
+) -> None:
+    """Remove authors from every store and keep them from coming back, or honour a file of deletion notices."""
+    from tweet_profiles.ingest.forget import forget as forget_all
+    from tweet_profiles.ingest.forget import read_notices
+    from tweet_profiles.profiles.connection import connect
+    from tweet_profiles.profiles.store import ProfileStore
+
+    if not user_ids and notices is None:
+        raise typer.BadParameter("give the ids of authors, or --notices FILE")
+    settings = load_settings()
+    zone = _zone()
+    read = None if notices is None else read_notices(notices, kind)
+    client = connect(settings, zone.home)
+    try:
+        store = ProfileStore(client[settings.mongodb_database])
+        secret = zone.home.pseudonym_key(settings)
+        if user_ids:
+            _show_counts("Forgot", asdict(forget_all(zone, store, secret, authors=user_ids)))
+        if read is not None:
+            # X may give an account back; whoever was only deleted there is not kept away for good.
+            done = forget_all(zone, store, secret, authors=read.authors, tweets=read.tweets, keep_away=False)
+            _show_counts(f"{len(read.authors)} authors and {len(read.tweets)} tweets are gone from X", asdict(done))
+    finally:
+        client.close()
+    if read is not None and read.bad_lines:
+        some = ", ".join(map(str, read.bad_lines[:10]))
+        raise InputError(
+            f"{notices}: {len(read.bad_lines)} lines are no notices that are known here (line {some}); the others were "
+            "honoured. The lines of a batch job need --kind tweets or --kind users"
+        )
+
+
+def _show_counts(what: str, counts: dict[str, int]) -> None:
+    console.print(f"{what}: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counts.items()) + ".")

@@ -21,10 +21,12 @@ from tweet_profiles.sentiment.encoder import load_backbone, unpack_start_weights
 from tweet_profiles.sentiment.errors import ModelError
 from tweet_profiles.sentiment.evaluation import Decision, EvaluationReport, evaluate, is_not_worse, read_report
 from tweet_profiles.sentiment.package import CARD, MANIFEST, REPORT, read_package, shipped_folder, write_package
-from tweet_profiles.sentiment.scoring import TextScorer, load_scorer, onnx_engine
+from tweet_profiles.sentiment.scoring import TextScorer, load_scorer, measure_ranges, onnx_engine
 from tweet_profiles.sentiment.training import Progress, Trainer, TrainingConfig, TrainingReport, predict_logits
 
 log = structlog.get_logger(__name__)
+
+RANGE_TEXTS = 1500
 
 PRESETS: Mapping[str, Callable[[], TrainingConfig]] = {
     "minilm": TrainingConfig,
@@ -100,11 +102,12 @@ def make_candidate(
 ) -> Candidate:
     """Calibrate trained weights on the validation rows, judge them on the held-out rows, and write the folder."""
 
-    def write(calibration: Calibration, documents: Mapping[str, str]) -> None:
+    def write(ranges: Mapping[str, np.ndarray], calibration: Calibration, documents: Mapping[str, str]) -> None:
         write_package(
             folder,
             name=str(training.config["name"]),
             weights=weights,
+            ranges=ranges,
             vocabulary=vocabulary,
             calibration=calibration,
             attention_heads=heads,
@@ -112,7 +115,7 @@ def make_candidate(
             documents=documents,
         )
 
-    write(Calibration(), {})
+    write({}, Calibration(), {})
     uncalibrated = read_package(folder)
     validation = examples.part("validation")
     logits = TextScorer(uncalibrated, onnx_engine(uncalibrated, "float32"), "float32").logits(
@@ -126,9 +129,11 @@ def make_candidate(
         logits[subjectivity],
         (validation.loc[subjectivity, "label"] == "subjective").tolist(),
     )
-    write(calibration, {})
+    # Every text of the validation rows would be slower and no better: the ranges are quantiles.
+    ranges = measure_ranges(uncalibrated, validation["text"].tolist()[:RANGE_TEXTS])
+    write(ranges, calibration, {})
     report = evaluate(load_scorer(folder, backend="int8"), examples, compare=True)
-    write(calibration, {REPORT: report.to_json(), CARD: model_card(report, training, examples, calibration)})
+    write(ranges, calibration, {REPORT: report.to_json(), CARD: model_card(report, training, examples, calibration)})
     return Candidate(folder, report, training.curves)
 
 

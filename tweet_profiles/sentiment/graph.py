@@ -1,15 +1,22 @@
 """The encoder as an ONNX graph for CPUs, in float32 or int8, built from weights without TensorFlow.
 
-What belongs here: the graph and how its matrices are quantised. What does not: batching, or the meaning of logits.
+What belongs here: the graph and how its matrices and activations are quantised. What does not: batching, or the meaning
+of logits.
 
-int8 here is `MatMulNBits` of ONNX Runtime with 8 bits: weights are rounded in blocks of `BLOCK` rows of a column, each
-with its own scale, and activations are rounded block by block within a row. Unlike ONNX Runtime's dynamic
-quantisation, whose activation scale is the range over the whole batch, a row's result depends on that row alone, so
-that a text's score does not depend on which batch it is in. Sequences of a batch must be of one length: there is no
-mask and no padding.
+int8 here is static: the scale of every activation is fixed beforehand, from the activations of validation texts
+(`activation_ranges`). ONNX Runtime's dynamic quantisation takes the range over the whole batch, so that a text's score
+would depend on what else is in it; and it must read every activation twice. Three things keep the error small:
+
+- weights are rounded by column, each with its own scale;
+- before rounding, the range of the strong channels is shared between activations and weights (SmoothQuant, Xiao et al.
+  2023), with `SMOOTHING` as its exponent;
+- the few strongest channels after GELU are left out of the rounding and multiplied in float32 (as in LLM.int8(),
+  Dettmers et al. 2022): they alone would stretch the scale threefold.
+
+Sequences of a batch must be of one length: there is no mask and no padding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -18,8 +25,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 Precision = Literal["float32", "int8"]
 Weights = Mapping[str, np.ndarray]
+Ranges = Mapping[str, np.ndarray]
+"""By name of an activation, float32 (2, channels): the lowest and the highest value of each channel."""
 
-BLOCK = 64
+SMOOTHING = 0.8
+OUTLIER_CHANNELS = 16
+RANGE_QUANTILE = 0.999
+"""Share of the texts whose extreme in a channel lies within its range; what lies outside is clipped."""
 LAYER_NORM_EPSILON = 1e-12
 CONTRIB = "com.microsoft"
 
@@ -29,29 +41,42 @@ def layers_of(weights: Weights) -> int:
     return 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layer."))
 
 
-def quantise(matrix: np.ndarray, block: int = BLOCK) -> tuple[np.ndarray, np.ndarray]:
-    """Round a matrix (in, out) to 8 bits in blocks of `block` inputs, symmetrically around zero point 128.
+def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Round a matrix (in, out) to int8 by column, symmetrically.
 
     Returns:
-        uint8 (out, in / block, block) and float32 scales (out * in / block), as MatMulNBits takes them.
-
-    Raises:
-        ValueError: if `in` is no multiple of `block`.
+        int8 (in, out) and float32 scales (out,).
     """
-    rows, columns = matrix.shape
-    if rows % block:
-        raise ValueError(f"{rows} inputs are no multiple of the block {block}")
-    blocks = np.ascontiguousarray(matrix.T, dtype=np.float32).reshape(columns, rows // block, block)
-    scales = np.abs(blocks).max(axis=2, keepdims=True) / 127.0
+    scales = np.abs(matrix).max(axis=0) / 127.0
     scales[scales == 0] = 1.0
-    return (np.rint(blocks / scales) + 128).astype(np.uint8), scales.reshape(-1).astype(np.float32)
+    return np.rint(matrix / scales).astype(np.int8), scales.astype(np.float32)
+
+
+def smoothing_of(reach: np.ndarray, kernels: Sequence[np.ndarray]) -> np.ndarray:
+    """By which each channel of an activation is divided, and the rows of the kernels that it feeds multiplied.
+
+    Args:
+        reach: (channels,) highest absolute value of each channel.
+        kernels: (channels, out) each.
+    """
+    weight_reach = np.max([np.abs(kernel).max(axis=1) for kernel in kernels], axis=0)
+    factors = np.maximum(reach, 1e-5) ** SMOOTHING / np.maximum(weight_reach, 1e-5) ** (1 - SMOOTHING)
+    factors /= np.exp(np.log(factors).mean())
+    return factors
+
+
+def scale_of(low: float, high: float) -> tuple[np.float32, np.uint8]:
+    """Scale and zero point of uint8 for values from `low` to `high`; 0 is always met exactly."""
+    low, high = min(low, 0.0), max(high, 1e-6)
+    scale = np.float32((high - low) / 255)
+    return scale, np.uint8(np.clip(round(-low / float(scale)), 0, 255))
 
 
 class _Graph:
     """Nodes and initializers under construction; every method returns the name of what it computes."""
 
-    def __init__(self, precision: Precision):
-        self.precision = precision
+    def __init__(self, ranges: Ranges | None):
+        self.ranges = ranges
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
 
@@ -63,27 +88,59 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
-    def dense(self, source: str, name: str, kernel: np.ndarray, bias: np.ndarray) -> str:
-        """source (batch, tokens, in) by kernel (in, out), plus bias."""
-        rows, columns = kernel.shape
-        bias_name = self.constant(f"{name}.bias", bias.astype(np.float32))
-        if self.precision == "float32":
-            product = self.node(
-                "MatMul", [source, self.constant(f"{name}.kernel", kernel.astype(np.float32))], f"{name}.product"
-            )
-            return self.node("Add", [product, bias_name], f"{name}.out")
+    def dense(self, source: str, layers: Sequence[str], weights: Weights, *, outliers: int = 0) -> list[str]:
+        """source (batch, tokens, in) by the kernel (in, out) of each of `layers`, plus bias: one output each."""
+        kernels = [weights[f"{name}.kernel"].astype(np.float32) for name in layers]
+        biases = [self.constant(f"{name}.bias", weights[f"{name}.bias"].astype(np.float32)) for name in layers]
+        if self.ranges is None:
+            return [
+                self._exact(source, name, kernel, bias)
+                for name, kernel, bias in zip(layers, kernels, biases, strict=True)
+            ]
+        low, high = (bound.astype(np.float64).copy() for bound in self.ranges[source])
+        strong = np.sort(np.argsort(-np.maximum(np.abs(low), np.abs(high)), kind="stable")[:outliers])
+        low[strong], high[strong] = 0.0, 0.0
+        rounded = source
+        factors = np.ones(len(low))
+        if not outliers:
+            factors = smoothing_of(np.maximum(np.abs(low), np.abs(high)), kernels)
+            smooth = self.constant(f"{source}.factors", (1 / factors).astype(np.float32))
+            rounded = self.node("Mul", [source, smooth], f"{source}.smooth")
+        scale, zero = scale_of(float((low / factors).min()), float((high / factors).max()))
+        by = [self.constant(f"{source}.scale", np.array(scale)), self.constant(f"{source}.zero", np.array(zero))]
+        rounded = self.node("QuantizeLinear", [rounded, *by], f"{source}.rounded")
+        outputs = []
+        for name, kernel, bias in zip(layers, kernels, biases, strict=True):
+            rest = kernel * factors[:, None].astype(np.float32)
+            rest[strong] = 0.0
+            output = self._rounded(rounded, name, rest, bias, by)
+            if outliers:
+                output = self._with_outliers(source, name, kernel, strong, output)
+            outputs.append(output)
+        return outputs
+
+    def _exact(self, source: str, name: str, kernel: np.ndarray, bias: str) -> str:
+        product = self.node("MatMul", [source, self.constant(f"{name}.kernel", kernel)], f"{name}.product")
+        return self.node("Add", [product, bias], f"{name}.out")
+
+    def _rounded(self, rounded: str, name: str, kernel: np.ndarray, bias: str, by: list[str]) -> str:
         packed, scales = quantise(kernel)
-        return self.node(
-            "MatMulNBits",
-            [source, self.constant(f"{name}.q", packed), self.constant(f"{name}.scale", scales), "", "", bias_name],
-            f"{name}.out",
-            domain=CONTRIB,
-            K=rows,
-            N=columns,
-            bits=8,
-            block_size=BLOCK,
-            accuracy_level=4,
-        )
+        inputs = [
+            rounded,
+            self.constant(f"{name}.int8", packed),
+            by[0],
+            self.constant(f"{name}.scales", scales),
+            by[1],
+            self.constant(f"{name}.zeros", np.zeros(kernel.shape[1], np.int8)),
+            bias,
+        ]
+        return self.node("MatMulIntegerToFloat", inputs, f"{name}.out", domain=CONTRIB)
+
+    def _with_outliers(self, source: str, name: str, kernel: np.ndarray, strong: np.ndarray, rest: str) -> str:
+        channels = self.constant(f"{name}.strong", strong.astype(np.int64))
+        picked = self.node("Gather", [source, channels], f"{name}.picked", axis=2)
+        exact = self.node("MatMul", [picked, self.constant(f"{name}.strong_kernel", kernel[strong])], f"{name}.exact")
+        return self.node("Add", [rest, exact], f"{name}.sum")
 
     def norm(self, source: str, name: str, weights: Weights) -> str:
         gamma = self.constant(f"{name}.gamma", weights[f"{name}.gamma"].astype(np.float32))
@@ -93,13 +150,21 @@ class _Graph:
         )
 
 
-def build_graph(weights: Weights, heads: int, precision: Precision) -> bytes:
+def build_graph(
+    weights: Weights, heads: int, ranges: Ranges | None = None, *, show: Callable[[str], bool] = lambda _: False
+) -> bytes:
     """Serialise the model: token ids int64 (batch, tokens), all of one length, to logits float32 (batch, 4).
+
+    Args:
+        weights: by name, as `encoder.encoder_weights` gives them.
+        heads: attention heads, which the weights do not tell.
+        ranges: of every activation that is multiplied by a matrix, for int8; without them the graph is float32.
+        show: which activations are made outputs beside the logits.
 
     The order of operations is BERT's (Devlin et al. 2019): post-layer-norm blocks, exact GELU; then the mean over all
     tokens and one dense layer.
     """
-    graph = _Graph(precision)
+    graph = _Graph(ranges)
     token_table = graph.constant("token_embedding", weights["token_embedding"].astype(np.float32))
     # Only one segment is ever used, so its row is added to the positions once and for all.
     places = weights["position_embedding"].astype(np.float32) + weights["segment_embedding"][0].astype(np.float32)
@@ -119,11 +184,15 @@ def build_graph(weights: Weights, heads: int, precision: Precision) -> bytes:
     head = graph.constant("heads.kernel", weights["heads.kernel"].astype(np.float32))
     logits = graph.node("MatMul", [pooled, head], "heads.product")
     graph.node("Add", [logits, graph.constant("heads.bias", weights["heads.bias"].astype(np.float32))], "logits")
+    shown = [name for node in graph.nodes for name in node.output if show(name)]
     made = helper.make_graph(
         graph.nodes,
         "tweet_sentiment",
         [helper.make_tensor_value_info("token_ids", TensorProto.INT64, ["batch", "tokens"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(weights["heads.bias"])])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(weights["heads.bias"])]),
+            *(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "tokens", None]) for name in shown),
+        ],
         initializer=graph.initializers,
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid(CONTRIB, 1)]
@@ -131,23 +200,55 @@ def build_graph(weights: Weights, heads: int, precision: Precision) -> bytes:
 
 
 def _block(graph: _Graph, x: str, prefix: str, weights: Weights, heads: int) -> str:
-    query, key, value = (
-        graph.dense(x, f"{prefix}.{part}", weights[f"{prefix}.{part}.kernel"], weights[f"{prefix}.{part}.bias"])
-        for part in ("query", "key", "value")
-    )
+    query, key, value = graph.dense(x, [f"{prefix}.{part}" for part in ("query", "key", "value")], weights)
     attended = graph.node(
         "MultiHeadAttention", [query, key, value], f"{prefix}.attended", domain=CONTRIB, num_heads=heads
     )
-    projected = graph.dense(
-        attended,
-        f"{prefix}.attention_output",
-        weights[f"{prefix}.attention_output.kernel"],
-        weights[f"{prefix}.attention_output.bias"],
-    )
+    (projected,) = graph.dense(attended, [f"{prefix}.attention_output"], weights)
     x = graph.norm(graph.node("Add", [x, projected], f"{prefix}.attention_sum"), f"{prefix}.attention_norm", weights)
-    inner = graph.dense(
-        x, f"{prefix}.intermediate", weights[f"{prefix}.intermediate.kernel"], weights[f"{prefix}.intermediate.bias"]
-    )
+    (inner,) = graph.dense(x, [f"{prefix}.intermediate"], weights)
     inner = graph.node("Gelu", [inner], f"{prefix}.gelu", approximate="none")
-    outer = graph.dense(inner, f"{prefix}.output", weights[f"{prefix}.output.kernel"], weights[f"{prefix}.output.bias"])
+    outliers = min(OUTLIER_CHANNELS, len(weights[f"{prefix}.intermediate.bias"]) // 4)
+    (outer,) = graph.dense(inner, [f"{prefix}.output"], weights, outliers=outliers)
     return graph.norm(graph.node("Add", [x, outer], f"{prefix}.output_sum"), f"{prefix}.output_norm", weights)
+
+
+def is_multiplied(name: str) -> bool:
+    """Whether an activation is multiplied by a matrix, so that int8 needs its range."""
+    return name.endswith((".attended", ".gelu", "_norm.out"))
+
+
+def activation_ranges(
+    weights: Weights,
+    heads: int,
+    batches: Sequence[np.ndarray],
+    session: Callable[[bytes], Callable[..., list[np.ndarray]]],
+) -> dict[str, np.ndarray]:
+    """The range of every activation that is multiplied by a matrix, over some texts.
+
+    Args:
+        weights: see `build_graph`.
+        heads: see `build_graph`.
+        batches: token ids (batch, tokens), of one length each.
+        session: makes a runner of a graph: names of outputs and token ids to arrays.
+
+    Returns:
+        By name, float32 (2, channels): the quantiles 1 - `RANGE_QUANTILE` and `RANGE_QUANTILE` of the texts' lowest and
+        highest values.
+    """
+    graph = build_graph(weights, heads, show=is_multiplied)
+    names = [output.name for output in onnx.load_from_string(graph).graph.output][1:]
+    run = session(graph)
+    extremes: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in names}
+    for ids in batches:
+        for name, values in zip(names, run(names, ids), strict=True):
+            extremes[name].append((values.min(axis=1), values.max(axis=1)))
+    return {
+        name: np.stack(
+            [
+                np.quantile(np.concatenate([low for low, _ in pairs]), 1 - RANGE_QUANTILE, axis=0),
+                np.quantile(np.concatenate([high for _, high in pairs]), RANGE_QUANTILE, axis=0),
+            ]
+        ).astype(np.float32)
+        for name, pairs in extremes.items()
+    }

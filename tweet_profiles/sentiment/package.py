@@ -5,6 +5,7 @@ evaluation, and running the model.
 
     model.json           sizes, calibration, text preparation, seeds, and the SHA-256 of the other files
     weights.safetensors  float16, matrices as (in, out)
+    ranges.safetensors   float32, the ranges of the activations, by which int8 is scaled
     vocab.txt            BERT's uncased WordPiece, one token a line
     evaluation.json      the evaluation report, if there is one
     MODEL_CARD.md        for people
@@ -31,6 +32,7 @@ from tweet_profiles.settings import project_root
 FORMAT = 1
 MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"
+RANGES = "ranges.safetensors"
 VOCABULARY = "vocab.txt"
 REPORT = "evaluation.json"
 CARD = "MODEL_CARD.md"
@@ -44,6 +46,7 @@ class ModelPackage:
     name: str
     version: str
     weights: Mapping[str, np.ndarray]
+    ranges: Mapping[str, np.ndarray]
     calibration: Calibration
     attention_heads: int
     max_tokens: int
@@ -65,6 +68,7 @@ def write_package(
     *,
     name: str,
     weights: Mapping[str, np.ndarray],
+    ranges: Mapping[str, np.ndarray],
     vocabulary: Path,
     calibration: Calibration,
     attention_heads: int,
@@ -77,6 +81,7 @@ def write_package(
         folder: where; what was there is replaced as a whole.
         name: of the recipe.
         weights: float32 by name; stored as float16.
+        ranges: of the activations, by which int8 is scaled; may be empty, the model then runs in float32 only.
         vocabulary: the `vocab.txt` to copy.
         calibration: fitted on validation data.
         attention_heads: of the encoder; the weights do not tell.
@@ -89,6 +94,7 @@ def write_package(
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         save_file({key: np.ascontiguousarray(value, np.float16) for key, value in weights.items()}, fresh / WEIGHTS)
+        save_file({key: np.ascontiguousarray(value, np.float32) for key, value in ranges.items()}, fresh / RANGES)
         shutil.copyfile(vocabulary, fresh / VOCABULARY)
         for file_name, content in (documents or {}).items():
             (fresh / file_name).write_text(content, encoding="utf-8")
@@ -100,7 +106,7 @@ def write_package(
             "max_tokens": MAX_TOKENS,
             "calibration": asdict(calibration),
             "training": dict(training),
-            "sha256": {file_name: _digest(fresh / file_name) for file_name in (VOCABULARY, WEIGHTS)},
+            "sha256": {file_name: _digest(fresh / file_name) for file_name in (VOCABULARY, WEIGHTS, RANGES)},
         }
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         for file in fresh.iterdir():
@@ -143,6 +149,7 @@ def read_package(folder: Path | None = None) -> ModelPackage:
             name=str(manifest["name"]),
             version=f"{manifest['name']}-{_version(manifest)}",
             weights=weights,
+            ranges=load(contents[RANGES]),
             calibration=Calibration(**manifest["calibration"]),
             attention_heads=int(manifest["attention_heads"]),
             max_tokens=int(manifest["max_tokens"]),

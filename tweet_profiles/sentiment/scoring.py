@@ -9,6 +9,7 @@ is a GPU, or where it is asked for.
 """
 
 import os
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -19,7 +20,7 @@ import structlog
 
 from tweet_profiles.sentiment.calibration import labels_of, sentiment_of, subjectivity_of
 from tweet_profiles.sentiment.errors import ModelError
-from tweet_profiles.sentiment.graph import build_graph
+from tweet_profiles.sentiment.graph import activation_ranges, build_graph
 from tweet_profiles.sentiment.package import ModelPackage, read_package
 from tweet_profiles.sentiment.text import prepare
 from tweet_profiles.sentiment.tokens import load_tokenizer, token_ids
@@ -98,7 +99,7 @@ def load_scorer(model_dir: Path | None = None, *, backend: Backend = "auto") -> 
     Args:
         model_dir: a folder as `package.write_package` makes it.
         backend: "int8" and "float32" run on ONNX Runtime, "tensorflow" on TensorFlow; "auto" takes TensorFlow if
-            the machine has a GPU that TensorFlow sees, else int8.
+            the machine has a GPU that TensorFlow sees, else int8 where the processor multiplies it without overflow.
 
     Raises:
         ModelError: if the model is missing or damaged.
@@ -107,7 +108,7 @@ def load_scorer(model_dir: Path | None = None, *, backend: Backend = "auto") -> 
         raise ValueError(f"backend {backend}: one of {', '.join(get_args(Backend))}")
     package = read_package(model_dir)
     if backend == "auto":
-        backend = "tensorflow" if _has_gpu() else "int8"
+        backend = "tensorflow" if _has_gpu() else "int8" if _multiplies_int8() else "float32"
     engine = tensorflow_engine(package) if backend == "tensorflow" else onnx_engine(package, backend)
     log.info("loaded the sentiment model", version=package.version, backend=backend)
     return TextScorer(package, engine, backend)
@@ -115,17 +116,33 @@ def load_scorer(model_dir: Path | None = None, *, backend: Backend = "auto") -> 
 
 def onnx_engine(package: ModelPackage, precision: Literal["int8", "float32"]) -> Engine:
     """The model on ONNX Runtime, all cores."""
+    graph = build_graph(package.weights, package.attention_heads, package.ranges if precision == "int8" else None)
+    try:
+        run = onnx_session(graph)
+    except Exception as error:
+        raise ModelError(f"ONNX Runtime cannot load the model in {package.folder}: {error}") from error
+    return lambda ids: run(["logits"], ids)[0]
+
+
+def onnx_session(graph: bytes) -> Callable[[list[str], np.ndarray], list[np.ndarray]]:
+    """A runner of a serialised graph on all cores: names of outputs and token ids to arrays."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = len(os.sched_getaffinity(0))
     options.log_severity_level = 3
-    graph = build_graph(package.weights, package.attention_heads, precision)
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelError(f"ONNX Runtime cannot load the model in {package.folder}: {error}") from error
-    return lambda ids: session.run(None, {"token_ids": ids})[0]
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return lambda names, ids: session.run(names, {"token_ids": ids})
+
+
+def measure_ranges(package: ModelPackage, prepared: Sequence[str]) -> dict[str, np.ndarray]:
+    """The ranges of a model's activations over prepared texts, for int8; see `graph.activation_ranges`."""
+    tokens = token_ids(load_tokenizer(package.vocabulary, package.max_tokens), prepared)
+    batches = [
+        np.array([tokens[row] for row in rows], dtype=np.int64)
+        for rows in batches_of_one_length([len(ids) for ids in tokens])
+    ]
+    return activation_ranges(package.weights, package.attention_heads, batches, onnx_session)
 
 
 def tensorflow_engine(package: ModelPackage) -> Engine:
@@ -139,6 +156,16 @@ def tensorflow_engine(package: ModelPackage) -> Engine:
         return np.asarray(model(inputs, training=False), dtype=np.float32)
 
     return run
+
+
+def _multiplies_int8() -> bool:
+    """x86 without VNNI adds pairs of products in 16 bits, which overflow: there int8 is wrong as well as slow."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return True
+    try:
+        return "vnni" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
 
 
 def _has_gpu() -> bool:
