@@ -207,10 +207,11 @@ def _clear_tables(folder: Path, **unwanted: frozenset[str] | set[str]) -> int:
     removed = 0
     for path in sorted(folder.glob("*.parquet")):
         table = parquet.ParquetFile(path).read()
-        gone = arrow.array([False] * len(table))
+        gone = arrow.array([False] * len(table), arrow.bool_())
         for column, values in unwanted.items():
             if column in table.column_names and values:
-                found = compute.is_in(table[column].cast(arrow.string()), value_set=arrow.array(sorted(values)))
+                wanted = arrow.array(sorted(values), arrow.string())
+                found = compute.is_in(table[column].cast(arrow.string()), value_set=wanted)
                 gone = compute.or_(gone, found.combine_chunks())
         count = compute.sum(gone).as_py() or 0
         if count:
