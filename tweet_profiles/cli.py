@@ -18,6 +18,7 @@ from rich.table import Table
 
 from tweet_profiles.errors import SettingError, TweetProfilesError
 from tweet_profiles.home import Home
+from tweet_profiles.ingest.cli import ingest_app
 from tweet_profiles.logs import configure_logs
 from tweet_profiles.profiles.cli import db_app
 from tweet_profiles.sentiment.errors import ModelError
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(db_app)
+app.add_typer(ingest_app)
 console = Console()
 
 
