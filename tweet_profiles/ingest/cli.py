@@ -120,7 +120,9 @@ def check() -> None:
 
     def tell(what: str, test: Callable[[], str]) -> None:
         try:
-            console.print(f"[green]ok[/]   {what}: {test()}", highlight=False)
+            found = test()
+            console.print(f"[green]ok[/]   {what}: ", end="", highlight=False)
+            console.print(found, markup=False, highlight=False)
         except TweetProfilesError as error:
             faults.append(what)
             console.print(f"[red]FAIL[/] {what}: ", end="", highlight=False)

@@ -44,6 +44,7 @@ class Health:
     connects: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     gaps_pending: int = 0
+    gaps_out_of_reach: int = 0
     gap_fills: int = 0
     gap_landed: int = 0
     gap_error: str | None = None
@@ -91,6 +92,11 @@ def troubles(health: Health, now: float, *, running: bool) -> list[str]:
         found.append(f"the stream is not connected ({health.last_fault or health.state})")
     if health.gap_error:
         found.append(f"{health.gaps_pending} gaps are not filled yet: {health.gap_error}")
+    if health.gaps_out_of_reach:
+        found.append(
+            f"{health.gaps_out_of_reach} gaps were older than the 7 days of recent search: pull their time with "
+            "`tweet-profiles search --from ... --to ...` and TWEET_PROFILES_X_SEARCH=all, if the plan has it"
+        )
     if health.quarantined:
         found.append(f"{health.quarantined} records are in the quarantine")
     return found

@@ -111,6 +111,12 @@ def first_id_at(moment: datetime) -> int:
     return max(int(moment.timestamp() * 1000) - _SNOWFLAKE_EPOCH_MS, 0) << 22
 
 
+def credible_id(tweet_id: str) -> int:
+    """The id as a number; 0 if it lies in the future, where it would hide everything that comes until then."""
+    number = int(tweet_id)
+    return number if number <= first_id_at(datetime.now(UTC) + timedelta(days=1)) else 0
+
+
 def above(query: str, last_id: int, config: XSettings, now: datetime) -> Window:
     """The window of all that came after `last_id`, and a little before it for what came out of order.
 
@@ -335,7 +341,7 @@ class _Job:
         progress.window += progress.token is None
         progress.pages += 1
         progress.posts += posts
-        progress.newest_id = max([progress.newest_id, *(int(tweet["id"]) for tweet in tweets)])
+        progress.newest_id = max([progress.newest_id, *(credible_id(tweet["id"]) for tweet in tweets)])
         line = orjson.dumps({**_standing(progress), "tweets": tweets}, option=orjson.OPT_APPEND_NEWLINE)
         descriptor = os.open(self._spool, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "wb") as file:

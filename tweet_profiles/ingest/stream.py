@@ -18,9 +18,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import requests
@@ -35,10 +35,12 @@ from tweet_profiles.ingest.health import Health, read, write
 from tweet_profiles.ingest.landing import BatchWriter, LandingZone
 from tweet_profiles.ingest.pacing import Backoff, Fault, Usage, read_limit, server_time
 from tweet_profiles.ingest.search import (
+    RECENT,
     BusyError,
     SearchReport,
     Window,
     above,
+    credible_id,
     fill_gap,
     first_id_at,
     make_client,
@@ -70,6 +72,8 @@ TICK_S = 0.1
 REPORT_EVERY_S = 2.0
 BACKFILL_SETTLE_S = 60.0
 """A connection that has lived so long has delivered the backfill that was asked for."""
+SETTLED_S = 10.0
+"""A connection that ends sooner counts as one more fault in a row, so that X is not asked again and again at once."""
 GAP_RETRY_S = 60.0
 _MARGIN_S = 1.0
 """X's clock is told in whole seconds; what came within them around a reconnect is asked for too."""
@@ -85,6 +89,13 @@ class Gap:
 
     since_id: int
     end: float
+
+    def reach(self, config: XSettings, now: datetime) -> Literal["all", "part", "none"]:
+        """How much of it search can still find: recent search knows its 7 days only."""
+        oldest = now - RECENT
+        if config.search == "all" or moment_of(self.since_id) > oldest:
+            return "all"
+        return "part" if self.end > (oldest + timedelta(minutes=2)).timestamp() else "none"
 
     def windows(self, rules: Iterable[str], config: XSettings, now: datetime) -> list[Window]:
         """The searches that fill it, one a rule."""
@@ -333,6 +344,7 @@ class Collector:
             if is_cap(message):
                 raise XCapError(CAP_NOTICE)
             self.health.partial_errors += 1
+            log.warning("a message of the stream without a tweet", keys=sorted(message)[:10])
             return
         self.health.received += 1
         self._uncounted += 1
@@ -345,7 +357,7 @@ class Collector:
         self.health.quarantined += faults
         for tweet in tweets:
             writer.add(tweet)
-            self._newest = max(self._newest, int(tweet["id"]))
+            self._newest = max(self._newest, credible_id(tweet["id"]))
         if not writer.waiting:
             self._state.last_id = self._newest
 
@@ -380,10 +392,12 @@ class Collector:
             minutes = self._backfill_minutes()
             connection = self._connection = _Connection(self.config, self._events, minutes)
             params = {name.replace(".", "_"): value for name, value in self.config.field_params(stream=True).items()}
+            began = time.monotonic()
             connection.filter(**params, **({"backfill_minutes": minutes} if minutes else {}))
             if connection.delivered:
-                backoff.reset()
                 refusals, proven = 0, True
+                if time.monotonic() - began >= SETTLED_S * self.config.wait_scale:
+                    backoff.reset()
             if connection.crash is not None and not isinstance(connection.crash, _NETWORK_FAULTS):
                 self._events.put(_Event("gives up", error=connection.crash))
                 return
@@ -447,7 +461,16 @@ class Collector:
         due_in = min(gap.end + 1 - self._server_now(), _MARGIN_S + 1) + self.config.search_lag_s
         if due_in > 0 or time.monotonic() < self._next_fill:
             return
-        windows = gap.windows(self.rules, self.config, datetime.now(UTC))
+        now = datetime.now(UTC)
+        reach = gap.reach(self.config, now)
+        if reach != "all":
+            self.health.gaps_out_of_reach += 1
+            log.error("a gap is older than recent search reaches: tweets are lost to it", reach=reach)
+        if reach == "none":
+            self._state.gaps.remove(gap)
+            self._write_state()
+            return
+        windows = gap.windows(self.rules, self.config, now)
         self._filler = threading.Thread(target=self._fill, args=(gap, windows), name="gap", daemon=True)
         self._filler.start()
 
@@ -560,6 +583,8 @@ def _disconnect_type(line: bytes) -> str | None:
     errors = message.get("errors")
     documents: list[Mapping[str, Any]] = [message, *(errors if isinstance(errors, list) else [])]
     for document in documents:
-        if isinstance(document, dict) and "disconnect_type" in document:
-            return str(document["disconnect_type"])[:60]
+        if isinstance(document, dict):
+            kind = document.get("disconnect_type") or document.get("connection_issue")
+            if kind is not None:
+                return str(kind)[:60]
     return None

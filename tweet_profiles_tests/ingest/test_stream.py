@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -235,6 +235,41 @@ def test_a_soak_with_every_fault_and_three_kills_loses_and_doubles_nothing(x, ho
     assert set(landed(home)) == set(ids) and set(landed(home).values()) == {1}
     assert x.violations == []
     assert "a-good-token" not in log.read_text()
+
+
+def test_an_id_from_the_future_does_not_hide_a_gap(x, zone):
+    with collecting(zone, x_config(x)):
+        until(lambda: x.connected, "connection")
+        x.send_raw(x.line(9_000_000_000_000_000_000))
+        x.inject("connect", "503")
+        x.inject("stream", "disconnect")
+        ids = x.publish(3)
+        until(lambda: not x.connected, "disconnect")
+        ids += x.publish(4)
+        until(has_all(zone, ids), "landing")
+
+
+def test_a_gap_that_search_no_longer_reaches_is_told_and_not_tried_for_ever(x, zone):
+    now = datetime.now(UTC)
+    old = Gap(first_id_at(now - timedelta(days=9)), (now - timedelta(days=8)).timestamp())
+    collector = Collector(zone, x_config(x), threading.Event())
+    collector._state.gaps = [old]
+    collector._write_state()
+    with collecting(zone, x_config(x)) as collector:
+        until(lambda: collector.health.gaps_out_of_reach == 1, "notice")
+        until(lambda: not collector._state.gaps, "removal")
+    assert x.searches() == []
+    assert any("older than the 7 days" in trouble for trouble in troubles(collector.health, 0, running=True))
+
+
+def test_a_collector_that_waits_for_x_still_stops_at_once(x, home):
+    x.inject("rules", *["503"] * 100)
+    process = start("stream", env=x_environment(x, WAIT_SCALE="1"))
+    until(lambda: x.injected["rules: 503"], "first request")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert x.injected["rules: 503"] == 1
 
 
 def test_only_one_collector_of_a_home_runs(x, zone):

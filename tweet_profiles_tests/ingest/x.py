@@ -54,7 +54,7 @@ def x_config(x: FakeX, **settings: object) -> XSettings:
         "search_lag_s": x.search_lag_s,
         "gap_overlap_s": 1,
         "stall_s": 1,
-        "timeout_s": 2,
+        "timeout_s": 0.8,
     }
     return load_x_settings(**{**given, **settings})
 
