@@ -41,8 +41,10 @@ def structure(points: Sequence[SweepPoint]) -> dict[int, float]:
 def choose_k(points: Sequence[SweepPoint], pinned: int | None = None) -> Choice:
     """Choose k from a sweep.
 
-    The elbow is Kneedle's (Satopaa et al. 2011) on the inertia curve. It counts only if the inertia there is clearly
-    below that of shuffled columns; else there is no elbow, and the k of the best silhouette is taken. A pinned k wins.
+    The elbow is Kneedle's (Satopaa et al. 2011) on the inertia curve, seen against that of shuffled columns
+    (`structure`): the inertia itself falls for any data as k grows, and bends too early where there are many kinds. It
+    counts only if the inertia there is clearly below that of shuffled columns; else there is no elbow, and the k of the
+    best silhouette is taken. A pinned k wins.
 
     Raises:
         ValueError: if no k above 1 could be fitted.
@@ -72,12 +74,8 @@ def choose_k(points: Sequence[SweepPoint], pinned: int | None = None) -> Choice:
 
 
 def _knee(points: Sequence[SweepPoint]) -> int | None:
-    if len(points) < 3:
+    gaps = {1: 0.0, **structure(points)}
+    if len(gaps) < 3:
         return None
-    locator = KneeLocator(
-        [point.k for point in points],
-        [point.inertia for point in points],
-        curve="convex",
-        direction="decreasing",
-    )
+    locator = KneeLocator(list(gaps), list(gaps.values()), curve="concave", direction="increasing")
     return int(locator.knee) if locator.knee is not None and locator.knee > 1 else None
