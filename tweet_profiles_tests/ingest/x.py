@@ -2,28 +2,14 @@
 
 import os
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 from tweet_profiles.home import Home
 from tweet_profiles.ingest.landing import LandingZone
 from tweet_profiles.ingest.x_config import XSettings, load_x_settings
+from tweet_profiles_tests.conftest import executable
 from tweet_profiles_tests.fake_x import FakeX
-
-# Run in a process of its own, as the installed command runs it: one line on stderr, and the exit code.
-LAUNCHER = """
-import sys
-from tweet_profiles.errors import TweetProfilesError
-from tweet_profiles.ingest.cli import ingest_app
-from tweet_profiles.logs import configure_logs
-configure_logs("INFO")
-try:
-    ingest_app()
-except TweetProfilesError as error:
-    sys.stderr.write(f"tweet-profiles: {error}\\n")
-    raise SystemExit(error.exit_code) from None
-"""
 
 
 def x_environment(x: FakeX, **settings: str) -> dict[str, str]:
@@ -62,7 +48,7 @@ def x_config(x: FakeX, **settings: object) -> XSettings:
 def start(*arguments: str, env: dict[str, str], stderr: Path | None = None) -> "subprocess.Popen[str]":
     """Start the command in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", LAUNCHER, *arguments],
+        [executable(), *arguments],
         env=env,
         text=True,
         stdout=subprocess.PIPE,
@@ -72,9 +58,7 @@ def start(*arguments: str, env: dict[str, str], stderr: Path | None = None) -> "
 
 def run(*arguments: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run the command to its end."""
-    return subprocess.run(
-        [sys.executable, "-c", LAUNCHER, *arguments], env=env, text=True, capture_output=True, timeout=120, check=False
-    )
+    return subprocess.run([executable(), *arguments], env=env, text=True, capture_output=True, timeout=120, check=False)
 
 
 def landed(home: Home) -> Counter[int]:
