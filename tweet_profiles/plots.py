@@ -181,3 +181,26 @@ def segment_sizes(names: Sequence[str], shares: Mapping[str, Sequence[float]]) -
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.legend(fontsize=8, loc="lower right")
     return figure
+
+
+def training_curves(points: Sequence[Mapping[str, float]]) -> Figure:
+    """Loss and accuracy over the steps of a training, with the accuracies on the validation rows where measured.
+
+    Args:
+        points: at least step, loss and accuracy each; `val_...` where the validation rows were measured.
+    """
+    figure = _figure(7.2, 3.6)
+    left, right = figure.subplots(1, 2)
+    steps = [point["step"] for point in points]
+    left.plot(steps, [point["loss"] for point in points], color=COLOURS[0])
+    _tidy(left, "Loss", "step", "mean loss since the last point")
+    right.plot(steps, [point["accuracy"] for point in points], color=COLOURS[0], label="training")
+    measured = sorted({name for point in points for name in point if name.startswith("val_")})
+    for name, colour in zip(measured, COLOURS[1:], strict=False):
+        known = [(point["step"], point[name]) for point in points if name in point]
+        right.plot(
+            *zip(*known, strict=True), marker="o", color=colour, label=name.removeprefix("val_").replace("_", " ")
+        )
+    _tidy(right, "Accuracy", "step", "share right")
+    right.legend(fontsize=8, frameon=False)
+    return figure

@@ -65,6 +65,10 @@ class ModelResource(dg.ConfigurableResource):
         """The scorer of the configured model. Raises ModelError if its files are missing or damaged."""
         return _load_once(self.home.settings().model_dir)
 
+    def forget(self) -> None:
+        """Load the model anew the next time: its files were replaced."""
+        _load_once.cache_clear()
+
 
 @lru_cache(maxsize=2)
 def _load_once(model_dir: Path | None) -> Scorer:

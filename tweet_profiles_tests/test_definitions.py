@@ -35,6 +35,7 @@ def test_everything_that_should_load_does() -> None:
     assert {schedule.name for schedule in repository.schedule_defs} == {"nightly_reclustering"}
     assert {sensor.name for sensor in repository.sensor_defs} == {"landed_batches"}
     assert checks == {
+        "sentiment_model:fit_to_serve",
         "raw_tweets:raw_tweets_contract",
         "scored_tweets:scored_tweets_contract",
         "user_profiles:user_profiles_contract",

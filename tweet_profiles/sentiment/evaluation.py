@@ -142,7 +142,9 @@ def measure(rows: pd.DataFrame, *, compare: bool = False) -> Measures:
         others["textblob macro_recall"] = macro_recall(truth, baselines.textblob_labels(texts), LABELS).value
     return Measures(
         rows=len(rows),
-        polar_accuracy=share_right((polar["scored_sentiment"] >= 0.5) == (polar["label"] == "positive")),
+        polar_accuracy=None
+        if polar.empty
+        else share_right((polar["scored_sentiment"] >= 0.5) == (polar["label"] == "positive")),
         macro_recall=macro_recall(truth, rows["scored_label"].tolist(), LABELS) if whole else None,
         recall=recalls(truth, rows["scored_label"].tolist(), LABELS),
         calibration_error=expected_calibration_error(rows["scored_sentiment"], rows["label"].map(VALENCE)),

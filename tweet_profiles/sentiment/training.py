@@ -4,6 +4,7 @@ What belongs here: everything between labelled examples and trained weights. Wha
 (`data`), the network (`encoder`), judging the result (`evaluation`), or writing what ships (`package`).
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ import structlog
 
 from tweet_profiles.sentiment.data import Examples
 from tweet_profiles.sentiment.encoder import build_classifier, encoder_weights
+from tweet_profiles.sentiment.errors import ModelError
 from tweet_profiles.sentiment.tokens import load_tokenizer, token_ids
 
 log = structlog.get_logger(__name__)
@@ -218,10 +220,15 @@ class Trainer:
         validate: Callable[[Any], dict[str, float]] | None = None,
         progress: Progress | None = None,
     ) -> TrainingReport:
-        """Train to the end, from wherever the folder's last checkpoint is."""
+        """Train to the end, from wherever the folder's last checkpoint is.
+
+        Raises:
+            ModelError: if the folder holds the training of another recipe or other data.
+        """
         data = encode(examples.part("train"), self.vocabulary, self.config)
         epochs = [epoch_batches(data, self.config, epoch) for epoch in range(self.config.epochs)]
         total = sum(len(batches) for batches in epochs)
+        self._claim(data)
         done = self.resume()
         sums = np.zeros(3)
         for step, rows in _skip(epochs, done):
@@ -251,6 +258,19 @@ class Trainer:
                 if progress is not None:
                     progress(step + 1, total, point)
         return TrainingReport(config=asdict(self.config), steps=total, curves=self.curves)
+
+    def _claim(self, data: Encoded) -> None:
+        """Going on with a checkpoint of other data or another recipe would make a model that nothing describes."""
+        digest = hashlib.sha256(json.dumps(asdict(self.config), sort_keys=True).encode())
+        for column in (np.concatenate(data.tokens), data.label, data.subjectivity, data.repeat):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        claim = self.folder / "training.sha256"
+        if claim.exists() and claim.read_text() != digest.hexdigest():
+            raise ModelError(
+                f"{self.folder} holds a training of another recipe or other data: delete it, or name another --work"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        claim.write_text(digest.hexdigest())
 
     def _save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
