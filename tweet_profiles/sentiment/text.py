@@ -24,6 +24,8 @@ _ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
 _REPEATED_MARK = re.compile(r"([!?.,])(?:\s*\1){2,}")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
+# The emoji package looks at every character in Python; keycaps begin with a plain #, * or digit.
+_MAYBE_EMOJI = re.compile(r"[#*0-9]?[^\x00-\x7f]+")
 
 # Sentiment140's labels come from emoticons, which were stripped from its texts: what they say must be put in
 # words that the encoder knows. Longest first, so that ":-))" is not read as ":-)" and a bracket.
@@ -58,7 +60,9 @@ _EMOTICONS = {
 def _emoticon_pattern() -> tuple[re.Pattern[str], dict[str, str]]:
     words = {mark: word for word, marks in _EMOTICONS.items() for mark in marks}
     marks = "|".join(re.escape(mark) for mark in sorted(words, key=len, reverse=True))
-    return re.compile(rf"(?<![\w:/])(?:{marks})(?![\w/])", re.IGNORECASE), words
+    # Looking at the first character alone saves trying every mark at every place.
+    first = "".join(sorted({re.escape(mark[0]) for mark in words}))
+    return re.compile(rf"(?=[{first}])(?<![\w:/])(?:{marks})(?![\w/])", re.IGNORECASE), words
 
 
 def _emoticon_word(match: re.Match[str]) -> str:
@@ -68,6 +72,10 @@ def _emoticon_word(match: re.Match[str]) -> str:
 def _emoji_word(found: str, _data: dict[str, str]) -> str:
     name = emoji.demojize(found, delimiters=("", ""))
     return f" {name.replace('_', ' ').replace('-', ' ')} "
+
+
+def _replace_emoji(match: re.Match[str]) -> str:
+    return emoji.replace_emoji(match.group(), replace=_emoji_word)
 
 
 def _split_hashtag(match: re.Match[str]) -> str:
@@ -91,7 +99,7 @@ def prepare(text: str) -> str:
     text = _URL.sub(" http ", text)
     text = _HANDLE.sub(" @user ", text)
     text = _HASHTAG.sub(_split_hashtag, text)
-    text = emoji.replace_emoji(text, replace=_emoji_word)
+    text = _MAYBE_EMOJI.sub(_replace_emoji, text)
     text = _emoticon_pattern()[0].sub(_emoticon_word, text)
     text = _ELONGATED.sub(r"\1\1", text)
     text = _REPEATED_MARK.sub(r"\1\1", text)
