@@ -14,7 +14,6 @@ from tweet_profiles.resources import HomeResource, ModelResource
 from tweet_profiles.sentiment import build
 from tweet_profiles.sentiment.evaluation import EvaluationReport, deciding_values, read_report
 from tweet_profiles.sentiment.package import REPORT, read_package
-from tweet_profiles.sentiment.scoring import load_scorer
 
 NAME = "sentiment_model"
 FITNESS_CHECK = "fit_to_serve"
@@ -77,7 +76,7 @@ def sentiment_model(
             )
         build.promote(candidate, folder)
         model.forget()
-    scorer = load_scorer(folder)
+    scorer = model.scorer()
     praise, complaint = build.probe(scorer)
     sound = complaint < 0.5 < praise
     yield dg.MaterializeResult(

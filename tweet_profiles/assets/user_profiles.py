@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from tweet_profiles import checks
 from tweet_profiles.assets.metadata import OWNERS, table
 from tweet_profiles.contracts import SCORED_TWEETS, USER_PROFILES
 from tweet_profiles.partitions import BATCHES
-from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.profiles.store import FoldResult, ProfileStore
 from tweet_profiles.resources import HomeResource, MongoResource
 from tweet_profiles.tables import partition_file, read_table
 
@@ -41,37 +42,32 @@ def user_profiles(
     with mongo.database() as database:
         store = ProfileStore(database)
         store.prepare()
-        folded, touched = [], set()
-        for partition in context.partition_keys:
-            scored = read_table(partition_file(folder, partition), SCORED_TWEETS, "scored_tweets")
-            outcome = store.fold(scored, partition)
-            touched.update(outcome.authors)
-            folded.append(
-                {
-                    "batch": partition,
-                    "tweets": len(scored),
-                    "new tweets": outcome.tweets_new,
-                    "replaced": outcome.tweets_replaced,
-                    "known": outcome.tweets_known,
-                    "profiles created": outcome.created,
-                    "profiles updated": outcome.updated,
-                }
-            )
+        rows: list[dict[str, Any]] = []
+
+        def batches() -> Iterator[tuple[str, pd.DataFrame]]:
+            for partition in context.partition_keys:
+                yield partition, read_table(partition_file(folder, partition), SCORED_TWEETS, "scored_tweets")
+
+        def tell(batch: str, outcome: FoldResult) -> None:
+            new, replaced, known = outcome.tweets_new, outcome.tweets_replaced, outcome.tweets_known
+            rows.append({"batch": batch, "new tweets": new, "replaced": replaced, "known": known})
+
+        folded = store.fold_all(batches(), tell)
         total = store.count()
         found: list[dict[str, Any]] = []
-        for frame in store.frames(50_000, sorted(touched)):
+        for frame in store.frames(50_000, folded.authors):
             found = found or checks.faults(frame, USER_PROFILES)
-    yield from checks.stop_on(NAME, found, len(touched))
+    yield from checks.stop_on(NAME, found, len(folded.authors))
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": total,
             "profiles": total,
-            "profiles_created": sum(int(row["profiles created"]) for row in folded),
-            "profiles_updated": sum(int(row["profiles updated"]) for row in folded),
-            "tweets_new": sum(int(row["new tweets"]) for row in folded),
-            "tweets_replaced": sum(int(row["replaced"]) for row in folded),
-            "tweets_known": sum(int(row["known"]) for row in folded),
-            "batches": table(folded),
+            "profiles_created": folded.created,
+            "profiles_updated": folded.updated,
+            "tweets_new": folded.tweets_new,
+            "tweets_replaced": folded.tweets_replaced,
+            "tweets_known": folded.tweets_known,
+            "batches": table(rows),
         },
-        check_results=[checks.check_result(NAME, [], len(touched))],
+        check_results=[checks.check_result(NAME, [], len(folded.authors))],
     )
