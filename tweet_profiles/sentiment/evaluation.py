@@ -21,7 +21,16 @@ from tweet_profiles.contracts import LABELS
 from tweet_profiles.sentiment import baselines
 from tweet_profiles.sentiment.data import Examples
 from tweet_profiles.sentiment.errors import TrainingDataError
-from tweet_profiles.sentiment.metrics import Estimate, expected_calibration_error, macro_recall, recalls, share_right
+from tweet_profiles.sentiment.metrics import (
+    Estimate,
+    ReliabilityBin,
+    confusion,
+    expected_calibration_error,
+    macro_recall,
+    recalls,
+    reliability,
+    share_right,
+)
 from tweet_profiles.sentiment.scoring import Scorer
 
 VALENCE = {"negative": 0.0, "neutral": 0.5, "positive": 1.0}
@@ -36,7 +45,8 @@ class Measures:
 
     `polar_accuracy` is over the negative and positive rows: right where sentiment is on the right side of 0.5.
     `macro_recall` is over three labels. `calibration_error` is between sentiment and valence (0, 0.5, 1), or, for
-    rows that only know subjectivity, between subjectivity and its label.
+    rows that only know subjectivity, between subjectivity and its label; `reliability` is the same bin by bin.
+    `confusion` counts labels given by true label.
     """
 
     rows: int
@@ -45,6 +55,8 @@ class Measures:
     recall: dict[str, float] = field(default_factory=dict)
     subjectivity_accuracy: Estimate | None = None
     calibration_error: float | None = None
+    reliability: list[ReliabilityBin] = field(default_factory=list)
+    confusion: dict[str, dict[str, int]] = field(default_factory=dict)
     others: dict[str, float] = field(default_factory=dict)
     """The same measure of the baselines, on the same rows, by "baseline measure"."""
 
@@ -92,7 +104,8 @@ def _measures(entry: dict[str, Any]) -> Measures:
         name: Estimate(**entry[name]) if entry[name] is not None else None
         for name in ("polar_accuracy", "macro_recall", "subjectivity_accuracy")
     }
-    return Measures(**{**entry, **estimates})
+    bins = [ReliabilityBin(**each) for each in entry.get("reliability", [])]
+    return Measures(**{**entry, **estimates, "reliability": bins})
 
 
 def evaluate(scorer: Scorer, data: Examples, *, compare: bool = False) -> EvaluationReport:
@@ -148,6 +161,8 @@ def measure(rows: pd.DataFrame, *, compare: bool = False) -> Measures:
         macro_recall=macro_recall(truth, rows["scored_label"].tolist(), LABELS) if whole else None,
         recall=recalls(truth, rows["scored_label"].tolist(), LABELS),
         calibration_error=expected_calibration_error(rows["scored_sentiment"], rows["label"].map(VALENCE)),
+        reliability=reliability(rows["scored_sentiment"], rows["label"].map(VALENCE)),
+        confusion=confusion(truth, rows["scored_label"].tolist(), LABELS),
         others=others,
     )
 
@@ -165,6 +180,7 @@ def _measure_subjectivity(rows: pd.DataFrame, *, compare: bool) -> Measures:
         rows=len(rows),
         subjectivity_accuracy=share_right((rows["scored_subjectivity"].to_numpy() >= 0.5) == truth),
         calibration_error=expected_calibration_error(rows["scored_subjectivity"], truth),
+        reliability=reliability(rows["scored_subjectivity"], truth),
         others=others,
     )
 

@@ -3,11 +3,12 @@
 What belongs here: formulae and their intervals. What does not: models, data sets or thresholds.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution: 95 % of it lies within this many deviations of the mean."""
@@ -20,6 +21,15 @@ class Estimate:
     value: float
     low: float
     high: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Rows of like score: the mean score, the mean outcome, and how many."""
+
+    said: float
+    was: float
     rows: int
 
 
@@ -75,12 +85,35 @@ def expected_calibration_error(scores: ArrayLike, outcomes: ArrayLike, bins: int
         outcomes: (rows,) in 0..1, what each score foretold: 0 or 1, or a valence of 0, 0.5 or 1.
         bins: how many bins of equal width.
     """
+    table = reliability(scores, outcomes, bins)
+    return sum(entry.rows * abs(entry.said - entry.was) for entry in table) / sum(entry.rows for entry in table)
+
+
+def reliability(scores: ArrayLike, outcomes: ArrayLike, bins: int = 15) -> list[ReliabilityBin]:
+    """What scores foretold and what came true, over bins of equal width; empty bins are left out.
+
+    Args:
+        scores: (rows,) in 0..1.
+        outcomes: as for `expected_calibration_error`.
+        bins: how many.
+
+    Raises:
+        ValueError: if there are no rows.
+    """
     said, was = np.asarray(scores, np.float64), np.asarray(outcomes, np.float64)
     if said.size == 0:
         raise ValueError("calibration error of no rows")
     bin_of = np.minimum((said * bins).astype(int), bins - 1)
     rows = np.bincount(bin_of, minlength=bins)
-    gap: NDArray[np.float64] = np.abs(
-        np.bincount(bin_of, weights=said, minlength=bins) - np.bincount(bin_of, weights=was, minlength=bins)
-    )
-    return float(gap.sum() / rows.sum())
+    said_sums, was_sums = (np.bincount(bin_of, weights=values, minlength=bins) for values in (said, was))
+    return [
+        ReliabilityBin(float(said_sums[place] / count), float(was_sums[place] / count), int(count))
+        for place, count in enumerate(rows)
+        if count
+    ]
+
+
+def confusion(truth: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, int]]:
+    """By true label, how many rows were given each label."""
+    pairs = Counter(zip(truth, predicted, strict=True))
+    return {true: {said: pairs[true, said] for said in labels} for true in labels}
