@@ -204,3 +204,23 @@ def training_curves(points: Sequence[Mapping[str, float]]) -> Figure:
     _tidy(right, "Accuracy", "step", "share right")
     right.legend(fontsize=8, frameon=False)
     return figure
+
+
+def reliability_diagram(bins: Sequence[tuple[float, float, int]], title: str) -> Figure:
+    """What scores foretold against what came true; on the diagonal a score means what it says.
+
+    Args:
+        bins: mean score, mean outcome and rows of each bin of like score.
+        title: over the plot.
+    """
+    figure = _figure(4.8, 4.2)
+    axes = figure.add_subplot()
+    said, was, rows = (np.array(column, dtype=float) for column in zip(*bins, strict=True))
+    axes.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1, label="perfectly calibrated")
+    axes.plot(said, was, color=COLOURS[0], linewidth=1)
+    axes.scatter(
+        said, was, s=12 + 220 * rows / rows.max(), color=COLOURS[0], alpha=0.75, label="texts (area: how many)"
+    )
+    _tidy(axes, title, "score", "outcome")
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    return figure
