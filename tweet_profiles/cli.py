@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tweet_profiles.api.cli import api_app
 from tweet_profiles.errors import SettingError, TweetProfilesError
 from tweet_profiles.home import Home
 from tweet_profiles.ingest.cli import ingest_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(db_app)
 app.add_typer(ingest_app)
+app.add_typer(api_app)
 console = Console()
 
 
@@ -219,8 +221,10 @@ def demo(
 def dev(
     port: Annotated[int, typer.Option(help="port of the Dagster UI")] = 3000,
     host: Annotated[str, typer.Option(help="address that the UI listens on")] = "127.0.0.1",
+    api_port: Annotated[int, typer.Option(help="port of the page and the REST API; 0: without them")] = 8000,
 ) -> None:
-    """Open the Dagster UI, with its daemon, on this home."""
+    """Open the Dagster UI, with its daemon, on this home, and the page beside it."""
+    from tweet_profiles.api.beside import start_beside
     from tweet_profiles.instance import dagster_instance
 
     _, home = _open()
@@ -229,6 +233,8 @@ def dev(
     os.environ["TWEET_PROFILES_HOME"] = str(home.root)
     dagster = Path(sys.executable).with_name("dagster")
     workspace = project_root() / "workspace.yaml"
+    if api_port:
+        start_beside(api_port, f"http://{host}:{port}")
     os.chdir(project_root())
     os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
 

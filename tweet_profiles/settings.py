@@ -4,9 +4,12 @@ What belongs here: names, defaults, bounds and one-line descriptions of everythi
 not: reading files other than `.env`, connecting to anything, or deciding what a setting means for a stage.
 """
 
+import re
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tweet_profiles.errors import SettingError
 
 ENV_PREFIX = "TWEET_PROFILES_"
+_CRON = re.compile(r"[-*/,\dA-Za-z]+( [-*/,\dA-Za-z]+){4}")
 
 
 def default_home() -> Path:
@@ -55,13 +59,39 @@ class Settings(BaseSettings):
     k_anonymity: Annotated[int, Field(ge=2, le=1000)] = 5
     time_zone: str = Field(default="UTC", description="time zone of the schedules, an IANA name")
     recluster_cron: str = Field(default="30 3 * * *", description="when the authors are grouped anew")
+    pull_cron: str = Field(default="5 * * * *", description="when the search of X is pulled")
+    purge_cron: str = Field(default="15 4 * * *", description="when raw tweets older than the retention are removed")
+    retention_days: Annotated[float, Field(gt=0, le=3650)] = Field(default=30, description="how long raw tweets stay")
+    search_days_from: date = Field(default=date(2026, 1, 1), description="first day offered for a search by day")
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    api_hosts: str = Field(
+        default="localhost,127.0.0.1,[::1]", description="names of the API's host, with commas between"
+    )
+    api_https: bool = Field(default=False, description="the API stands behind a proxy that speaks TLS")
+    api_rate_per_minute: Annotated[int, Field(ge=1)] = 600
+    dagster_url: str = Field(default="http://127.0.0.1:3000", pattern="^https?://", description="the page links to it")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("time_zone", mode="after")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is no time zone that is known here: give an IANA name like Europe/London") from None
+        return value
+
+    @field_validator("recluster_cron", "pull_cron", "purge_cron", mode="after")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        if not _CRON.fullmatch(value):
+            raise ValueError("is no cron expression: minute hour day month weekday, like 30 3 * * *")
+        return value
 
     @field_validator("pseudonym_key", mode="after")
     @classmethod

@@ -1,0 +1,134 @@
+"""Releases as the pipeline writes them, made of seeded random numbers, for tests and benchmarks of the API."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from pymongo.database import Database
+
+from tweet_profiles.contracts import CLIENT_KINDS, PARTS_OF_DAY
+from tweet_profiles.profiles.release import ReleaseStore
+from tweet_profiles.segments.features import DEFAULT_FEATURES, FEATURES, ScaledFeature, Scaler
+
+NAMES = ("Enthusiastic influencers", "Critical sceptics", "Amplifying fans", "Matter-of-fact reporters")
+K = 5
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def write_clustering(database: Database[dict[str, Any]], night: int, authors: int = 1000) -> str:
+    """One finished clustering with four segments; its version."""
+    random = np.random.default_rng(night)
+    created = START + timedelta(days=night)
+    version = f"v{created:%Y%m%dT%H%M%S}{night:06x}"
+    names = list(DEFAULT_FEATURES)
+    scaler = Scaler(tuple(
+        ScaledFeature(name, FEATURES[name].transform, 0.5, -1e6, 1e6, 0.5, 1.0, 0.0) for name in names
+    ))  # fmt: skip
+    shares = random.dirichlet([40, 30, 20, 10])
+    centroids = random.normal(0, 0.8, (len(NAMES), len(names)))
+    database.clusterings.insert_one(
+        {
+            "_id": version, "created": created, "complete": True, "k": len(NAMES), "authors": authors,
+            "choice": {"k": len(NAMES)},
+            "sweep": [
+                {"k": k, "inertia": 9000.0 / k**0.7, "silhouette": None if k == 1 else 0.3 - abs(k - 4) * 0.03,
+                 "calinski_harabasz": None if k == 1 else 200.0 - k, "stability": 0.9, "null_inertia": 9500.0 / k**0.4}
+                for k in range(1, 11)
+            ],
+            "scaler": scaler.to_json(), "features": names, "centroids": centroids.tolist(),
+            "segments": list(range(len(NAMES))), "names": {str(n): name for n, name in enumerate(NAMES)},
+            "shares": {str(n): float(share) for n, share in enumerate(shares)},
+            "ever_used": len(NAMES) - 1, "births": [], "deaths": [], "drift": {}, "moved_authors": 0.0312, "faults": [],
+        }
+    )  # fmt: skip
+    for number, name in enumerate(NAMES):
+        mood = random.dirichlet([4, 5, 2])
+        database.segments.insert_one(
+            {
+                "_id": f"{version}/{number}", "version": version, "segment": number, "name": name,
+                "authors": int(shares[number] * authors), "share": float(shares[number]),
+                "traits": [
+                    {"feature": "followers", "label": "followers", "effect": 0.91, "mean": 1843.2, "rest": 211.7},
+                    {"feature": "sentiment_mean", "label": "sentiment", "effect": -0.4, "mean": 0.31, "rest": 0.6},
+                ],
+                "typical": {"followers": 1584.0, "posts": 631.0},
+                "positive_share": float(mood[0]), "neutral_share": float(mood[1]), "negative_share": float(mood[2]),
+                "sentiment_mean": 0.6134, "subjectivity_mean": 0.4412, "tweets": 4000, "tweets_per_author": 4.0,
+                "share_of_tweets": float(shares[number]), "best_hours": [8, 9, 18, 19], "part_of_day": "evening",
+                "languages": {"en": 0.8123, "de": 0.1877}, "clients": {"mobile": 0.7, "web": 0.3},
+                "topics": {"brand": 120, "launch": 40}, "confidence": 0.5, "is_outlier_group": number == 3, "brief": "",
+            }
+        )  # fmt: skip
+    return version
+
+
+def write_release(
+    database: Database[dict[str, Any]], night: int, authors: int = 1000, *, mark: float | None = None
+) -> str:
+    """One finished release of groups of `K` equal rows, with its clustering and timelines; its version.
+
+    `mark`, if given, is everybody's tweets_seen: by it a row tells the release that it is of.
+    """
+    clustering = write_clustering(database, night, authors)
+    store = ReleaseStore(database)
+    store.prepare()
+    random = np.random.default_rng(night)
+    version = f"r{START + timedelta(days=night):%Y%m%dT%H%M%S%f}{night:06x}"
+    groups = authors // K
+    database.releases.insert_one(
+        {"_id": version, "created": datetime.now(UTC), "clustering": clustering, "model_version": "test-1",
+         "k_anonymity": K, "l_diversity": 2, "authors": groups * K, "withheld": 3, "groups": groups,
+         "smallest_group": K, "complete": True}
+    )  # fmt: skip
+    numbers = random.permutation(groups * K)
+    rows: list[dict[str, Any]] = []
+    for group in range(groups):
+        shared = _group(random, group, mark)
+        rows += [
+            {"_id": f"{version}/{numbers[group * K + place]:09d}", "release": version, **shared} for place in range(K)
+        ]
+        if len(rows) >= 5_000:
+            database.released_profiles.insert_many(rows, ordered=False)
+            rows = []
+    if rows:
+        database.released_profiles.insert_many(rows, ordered=False)
+    database.timelines.insert_many(
+        [
+            {"_id": f"{version}/{segment}/{day}", "release": version, "segment": segment,
+             "day": START - timedelta(days=90 - day), "period": "day", "tweets": 40, "authors": 20,
+             "sentiment_mean": round(float(0.55 + 0.1 * np.sin(day / 9 + (segment or 0)) + random.normal(0, 0.02)), 2),
+             "positive_share": 0.4, "neutral_share": 0.4, "negative_share": 0.2}
+            for segment in (None, 0, 1, 2, 3) for day in range(90)
+        ]
+    )  # fmt: skip
+    return version
+
+
+def switch(database: Database[dict[str, Any]], version: str) -> None:
+    """Make readers use it."""
+    ReleaseStore(database).switch(version)
+
+
+def _group(random: np.random.Generator, group: int, mark: float | None) -> dict[str, Any]:
+    sentiment = round(float(random.integers(0, 21)) * 0.05, 2)
+    return {
+        "group": group,
+        "segment": int(random.choice(4, p=[0.4, 0.3, 0.2, 0.1])),
+        "segment_confidence": round(float(random.integers(0, 11)) / 10, 1),
+        "main_language": str(random.choice(["en", "de", "es"])),
+        "main_client": None if random.random() < 0.1 else str(random.choice(CLIENT_KINDS)),
+        "verified_kind": None if random.random() < 0.3 else "none",
+        "protected": None if random.random() < 0.3 else False,
+        **{name: None if random.random() < 0.1 else float(round(10 ** random.uniform(0, 5), -1))
+           for name in ("followers", "following", "posts", "listed")},
+        "account_age_years": float(random.integers(0, 30)) / 2,
+        "tweets_seen": mark if mark is not None else float(random.integers(1, 40)),
+        **{name: round(float(random.integers(0, 21)) * 0.05, 2)
+           for name in ("retweet_share", "reply_share", "link_share", "media_share")},
+        "likes_per_tweet": float(random.integers(0, 90)), "retweets_per_tweet": float(random.integers(0, 30)),
+        "active_part": str(random.choice(PARTS_OF_DAY)),
+        "last_seen_month": f"2026-{random.integers(1, 4):02d}",
+        "sentiment_mean": sentiment,
+        "sentiment_label": "negative" if sentiment < 0.4 else "positive" if sentiment > 0.6 else "neutral",
+        "subjectivity_mean": round(float(random.integers(0, 21)) * 0.05, 2),
+    }  # fmt: skip
