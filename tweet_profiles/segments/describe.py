@@ -78,6 +78,8 @@ class SegmentDescription:
     confidence: float
     is_outlier_group: bool
     brief: str
+    campaign: dict[str, Any]
+    """The brief as data, see `campaign`."""
 
     def document(self) -> dict[str, Any]:
         """As plain values."""
@@ -185,39 +187,94 @@ def describe(
             "confidence": float(confidence[inside].mean()),
             "is_outlier_group": len(members) / len(profiles) < outlier_share,
         }
-        described.append(SegmentDescription(**facts, brief=brief(facts)))
+        described.append(SegmentDescription(**facts, brief=brief(facts), campaign=campaign(facts)))
     return described
 
 
+# What a brief says to do, by the mood that prevails.
+_TONES = {
+    "positive": "They like the brand: thank them, invite them to share, give them something to show.",
+    "neutral": "They talk about the brand without taking sides: inform, make it easy to try.",
+    "negative": "They are critical: listen and answer first, do not sell.",
+}
+# X Ads targets operating systems and desktop, not clients: each broad kind that has an equal there.
+_DEVICES = {"mobile": ("iOS", "Android"), "web": ("Desktop",)}
+_FORMATS = (
+    ("media_share", "images and video"),
+    ("link_share", "links to read further"),
+    ("reply_share", "questions that invite replies"),
+    ("retweet_share", "posts made to be reposted"),
+)
+MIN_LANGUAGE_SHARE = 0.05
+"""A language of fewer of a segment's tweets is not worth targeting."""
+MAX_KEYWORDS = 6
+
+
+def campaign(facts: dict[str, Any]) -> dict[str, Any]:
+    """The campaign brief as data; `targeting` is in the vocabulary of X Ads.
+
+    Languages, devices and hashtags come from what `describe` has not withheld already: at least the privacy threshold
+    of authors share each. Follower look-alikes are given by size, a third to three times the median member's followers.
+    """
+    followers = facts["typical"].get("followers")
+    devices = [device for kind in facts["clients"] for device in _DEVICES.get(kind, ())]
+    formats = [what for name, what in _FORMATS if any(t.feature == name and t.effect > 0 for t in facts["traits"])]
+    return {
+        "segment": facts["segment"],
+        "name": facts["name"],
+        "authors": facts["authors"],
+        "share": round(facts["share"], 4),
+        "who": [
+            {"feature": trait.label, "typical": round(trait.mean, 4), "elsewhere": round(trait.rest, 4)}
+            for trait in facts["traits"][:4]
+        ],
+        "mood": {label: round(facts[f"{label}_share"], 4) for label in ("positive", "neutral", "negative")},
+        "tone": _TONES[_mood(facts)],
+        "best_hours_utc": facts["best_hours"],
+        "part_of_day": facts["part_of_day"],
+        "formats": formats or ["plain text"],
+        "targeting": {
+            "languages": [name for name, share in facts["languages"].items() if share >= MIN_LANGUAGE_SHARE],
+            "devices": devices,
+            "keywords": [f"#{topic}" for topic in list(facts["topics"])[:MAX_KEYWORDS]],
+            "follower_look_alikes": None
+            if followers is None
+            else {"followers_from": round(followers / 3), "followers_to": round(followers * 3)},
+        },
+        "too_small_for_a_campaign": facts["is_outlier_group"],
+    }
+
+
 def brief(facts: dict[str, Any]) -> str:
-    """The campaign brief: who they are, tone, when, where, and what to target."""
-    traits: list[Trait] = facts["traits"][:4]
+    """The campaign brief as text: who they are, tone, when, where, and what to target."""
+    plan = campaign(facts)
+    targeting = plan["targeting"]
     differs = "; ".join(
-        f"{trait.label} {_number(trait.mean)} against {_number(trait.rest)} elsewhere" for trait in traits
+        f"{trait.label} {_number(trait.mean)} against {_number(trait.rest)} elsewhere" for trait in facts["traits"][:4]
     )
-    mood = max(("positive", "neutral", "negative"), key=lambda label: facts[f"{label}_share"])
-    languages = ", ".join(facts["languages"]) or "not told"
-    topics = ", ".join(f"#{topic}" for topic in list(facts["topics"])[:6]) or "none that enough authors share"
-    clients = ", ".join(facts["clients"]) or "not told"
-    tone = {
-        "positive": "They like the brand: thank them, invite them to share, give them something to show.",
-        "neutral": "They talk about the brand without taking sides: inform, make it easy to try.",
-        "negative": "They are critical: listen and answer first, do not sell.",
-    }[mood]
     hours = ", ".join(f"{hour:02d}:00" for hour in facts["best_hours"])
+    alike = targeting["follower_look_alikes"]
+    reach = f"{alike['followers_from']:,} to {alike['followers_to']:,} followers" if alike else "an unknown size"
     lines = [
         f"{facts['name']}: {facts['authors']:,} authors ({facts['share']:.0%}), "
         f"{facts['share_of_tweets']:.0%} of the tweets.",
         f"Who they are: {differs or 'close to the average in everything'}.",
         f"Mood: {facts['positive_share']:.0%} positive, {facts['neutral_share']:.0%} neutral, "
-        f"{facts['negative_share']:.0%} negative. {tone}",
+        f"{facts['negative_share']:.0%} negative. {plan['tone']}",
         f"When: most active in the {facts['part_of_day']}; best hours {hours} UTC.",
-        f"Targeting: languages {languages}; devices {clients}; hashtags {topics}; "
-        f"look-alikes of accounts with about {_number(facts['typical'].get('followers', 0))} followers.",
+        f"Formats: {', '.join(plan['formats'])}.",
+        f"Targeting: languages {', '.join(targeting['languages']) or 'not told'}; "
+        f"devices {', '.join(targeting['devices']) or 'not told'}; "
+        f"hashtags {', '.join(targeting['keywords']) or 'none that enough authors share'}; "
+        f"look-alikes of accounts with {reach}.",
     ]
     if facts["is_outlier_group"]:
         lines.append("A small group of unusual accounts: too few for a campaign of their own.")
     return "\n".join(lines)
+
+
+def _mood(facts: dict[str, Any]) -> str:
+    return max(("positive", "neutral", "negative"), key=lambda label: facts[f"{label}_share"])
 
 
 def _number(value: float) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from tweet_profiles.segments.describe import SegmentDescription, describe
 from tweet_profiles.segments.elbow import Choice, choose_k
 from tweet_profiles.segments.features import Scaler, matrix_of
-from tweet_profiles.segments.kmeans import Clustering, SweepPoint, fit, sweep
+from tweet_profiles.segments.kmeans import Clustering, SweepPoint, distinct_rows, fit, sweep
 from tweet_profiles.segments.matching import Matching, match
 
 
@@ -93,8 +93,8 @@ def cluster(
     """
     matrix, _ = matrix_of(features)
     _require_finite(features)
-    distinct = len(np.unique(matrix, axis=0)) if matrix.size else 0
     needed = max(config.k or config.k_min, 2)
+    distinct = distinct_rows(matrix, needed + 1) if matrix.size else 0
     if distinct <= needed:
         raise TooFewAuthorsError(
             f"{len(matrix)} authors with {distinct} different profiles cannot be grouped into {needed}: "

@@ -1,0 +1,260 @@
+"""From night to night: segments keep who they are, readers see whole versions, and odd data end in a clear answer."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymongo
+import pytest
+from pymongo.database import Database
+
+from tweet_profiles.contracts import USER_PROFILES
+from tweet_profiles.profiles.schema import SCHEMA_VERSION
+from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.segments.features import FeatureMatrix, build_features
+from tweet_profiles.segments.pipeline import ClusterConfig, ClusterResult, TooFewAuthorsError, cluster
+from tweet_profiles.segments.store import SegmentStore
+
+Store = Database[dict[str, Any]]
+
+KINDS = pd.DataFrame(
+    {
+        "share": [0.35, 0.3, 0.2, 0.15],
+        "sentiment": [0.85, 0.25, 0.5, 0.6],
+        "followers": [2.0, 2.3, 4.5, 2.8],
+        "posts": [2.5, 3.5, 4.5, 3.0],
+        "retweets": [0.1, 0.1, 0.05, 0.9],
+        "links": [0.1, 0.1, 0.9, 0.2],
+        "hour": [20, 9, 13, 2],
+    }
+)
+
+
+def made_profiles(authors: int, seed: int, first: int = 0) -> pd.DataFrame:
+    """USER_PROFILES of four kinds of author, with a heavy tail and some values missing."""
+    random = np.random.default_rng(seed)
+    kind = KINDS.iloc[random.choice(len(KINDS), authors, p=KINDS["share"])].reset_index(drop=True)
+
+    def unit(centre: pd.Series, spread: float) -> np.ndarray:
+        return np.clip(centre + random.normal(0, spread, authors), 0, 1)
+
+    hours = np.zeros((authors, 24), int)
+    tweets = random.geometric(0.4, authors)
+    for row, (hour, count) in enumerate(zip(kind["hour"], tweets, strict=True)):
+        np.add.at(hours[row], (hour + random.integers(-2, 3, count)) % 24, 1)
+    followers = 10 ** (kind["followers"] + random.normal(0, 0.4, authors))
+    day = pd.Timestamp("2026-05-01", tz="UTC")
+    values: dict[str, Any] = {
+        "author_key": [f"{first + n:032x}" for n in range(authors)],
+        "first_seen": day,
+        "last_seen": day,
+        "tweets_seen": tweets,
+        "sentiment_mean": unit(kind["sentiment"], 0.08),
+        "sentiment_std": 0.1,
+        "sentiment_trend": np.nan,
+        "positive_share": 0.4,
+        "neutral_share": 0.4,
+        "negative_share": 0.2,
+        "subjectivity_mean": unit(kind["sentiment"], 0.15),
+        "subjectivity_std": 0.1,
+        "retweet_share": unit(kind["retweets"], 0.06),
+        "reply_share": unit(kind["retweets"] * 0.2, 0.05),
+        "quote_share": 0.0,
+        "link_share": unit(kind["links"], 0.06),
+        "media_share": 0.1,
+        "followers": np.where(random.random(authors) < 0.03, np.nan, np.rint(followers)),
+        "following": np.rint(10 ** (2 + random.normal(0, 0.3, authors))),
+        "posts": np.rint(10 ** (kind["posts"] + random.normal(0, 0.3, authors))),
+        "listed": 1.0,
+        "account_age_days": random.gamma(4, 400, authors),
+        "verified": False,
+        "verified_kind": "none",
+        "protected": False,
+        "languages": [{"en": int(count)} for count in tweets],
+        "hours": hours.tolist(),
+        "clients": [{"mobile": int(count)} for count in tweets],
+        "topics": [{} for _ in range(authors)],
+    }
+    values |= {f"{name}_per_tweet": random.pareto(2, authors) for name in ("likes", "retweets", "replies", "quotes")}
+    frame = pd.DataFrame(values)[list(USER_PROFILES.columns)]
+    types = {name: str(column.dtype) for name, column in USER_PROFILES.columns.items()}
+    frame = frame.astype({name: kind for name, kind in types.items() if kind != "object"})
+    return USER_PROFILES.validate(frame)
+
+
+def clustered(profiles: pd.DataFrame, store: SegmentStore | None = None, **config: Any) -> ClusterResult:
+    matrix = build_features(profiles)
+    previous = store.previous() if store else None
+    return cluster(matrix.frame, profiles, matrix.scaler, ClusterConfig(**config), previous)
+
+
+def save(database: Store, profiles: pd.DataFrame) -> None:
+    """Put made profiles where the store keeps them."""
+    ProfileStore(database).prepare()
+    documents = []
+    for row in profiles.to_dict("records"):
+        told = {name: value for name, value in row.items() if isinstance(value, dict | list) or pd.notna(value)}
+        told |= {name: value.to_pydatetime() for name, value in told.items() if isinstance(value, pd.Timestamp)}
+        documents.append({"_id": told.pop("author_key"), "clock": 1, "schema_version": SCHEMA_VERSION, **told})
+    database.profiles.insert_many(documents)
+
+
+def night(database: Store, profiles: pd.DataFrame) -> tuple[str, ClusterResult]:
+    """One nightly clustering, written and switched to."""
+    store = SegmentStore(database)
+    result = clustered(profiles, store)
+    version = store.write_version(result, profiles["author_key"])
+    store.switch(version)
+    return version, result
+
+
+def test_the_same_authors_give_the_same_segments_and_names_again(database: Store) -> None:
+    profiles = made_profiles(800, 1)
+    save(database, profiles)
+    _, first = night(database, profiles)
+    _, second = night(database, profiles)
+    assert first.choice.k == second.choice.k == len(KINDS)
+    assert (first.segment_of == second.segment_of).all()
+    assert [(s.segment, s.name, s.authors) for s in first.segments] == [
+        (s.segment, s.name, s.authors) for s in second.segments
+    ]
+    assert second.moved_authors == 0.0 and not second.matching.births and not second.matching.deaths
+
+
+def test_with_two_percent_new_authors_segments_keep_their_identity_and_authors_their_segment(database: Store) -> None:
+    before = made_profiles(1000, 2)
+    after = pd.concat([before, made_profiles(20, 3, first=10**6)], ignore_index=True)
+    save(database, after)
+    _, first = night(database, before)
+    version, second = night(database, after)
+    assert {s.segment for s in first.segments} == {s.segment for s in second.segments}
+    assert second.moved_authors is not None and second.moved_authors <= 0.05
+    assert {s.segment: s.name for s in first.segments} == {s.segment: s.name for s in second.segments}
+    assert len(dict(SegmentStore(database).assignments(version))) == len(after)
+
+
+_KILLED = """
+import sys
+import pymongo
+from tweet_profiles.segments.store import SegmentStore
+from tweet_profiles_tests.segments.test_nights import clustered, made_profiles
+client = pymongo.MongoClient(sys.argv[1], tz_aware=True)
+store = SegmentStore(client[sys.argv[2]])
+profiles = made_profiles(600, 5)
+result = clustered(profiles, store)
+if sys.argv[3] == "before the switch":
+    store.write_version(result, profiles["author_key"])
+    print("written", flush=True)
+else:
+    whole = store.assign
+    def half(version, keys, *columns):
+        whole(version, keys[:300], *(column[:300] for column in columns))
+        print("half", flush=True)
+        sys.stdin.read()
+    store.assign = half
+    store.write_version(result, profiles["author_key"])
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("moment", ["in the middle of the assignments", "before the switch"])
+def test_a_kill_before_the_switch_leaves_readers_on_the_old_version_complete(
+    database: Store, mongodb_server: str, moment: str
+) -> None:
+    profiles = made_profiles(600, 4)
+    save(database, profiles)
+    version, result = night(database, profiles)
+    run = subprocess.Popen(
+        [sys.executable, "-c", _KILLED, mongodb_server, database.name, moment],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert run.stdout is not None and run.stdout.readline().strip() in ("written", "half")
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait(30)
+    store = SegmentStore(database)
+    current = store.current()
+    assert current is not None and current.version == version
+    assert [s["name"] for s in current.segments] == [
+        s.name for s in sorted(result.segments, key=lambda s: (-s.authors, s.segment))
+    ]
+    assigned = dict(store.assignments(version))
+    assert [assigned[key] for key in profiles["author_key"]] == result.segment_of.tolist()
+    # The next night goes on as if nothing had been.
+    following, _ = night(database, profiles)
+    assert store.current_version() == following != version
+
+
+def test_old_versions_go_with_all_that_belongs_to_them(database: Store) -> None:
+    profiles = made_profiles(200, 6)
+    save(database, profiles)
+    store = SegmentStore(database, keep=2)
+    versions = []
+    for _ in range(4):
+        result = clustered(profiles, store, k=3)
+        versions.append(store.write_version(result, profiles["author_key"]))
+        store.switch(versions[-1])
+        time.sleep(0.01)
+    assert {entry["_id"] for entry in database.clusterings.find()} == set(versions[-2:])
+    assert set(database.segments.distinct("version")) == set(versions[-2:])
+    profile = database.profiles.find_one({})
+    assert profile is not None and set(profile["assignments"]) == set(versions[-2:])
+
+
+def test_an_unfinished_version_cannot_be_switched_to(database: Store) -> None:
+    database.clusterings.insert_one({"_id": "half", "complete": False})
+    with pytest.raises(ValueError, match="not complete"):
+        SegmentStore(database).switch("half")
+
+
+@pytest.mark.parametrize("authors", [0, 1, 2, 3])
+def test_too_few_authors_are_said_so(authors: int) -> None:
+    with pytest.raises(TooFewAuthorsError, match="collect more tweets, or pin a smaller k"):
+        clustered(made_profiles(3, 7).head(authors), k=3)
+
+
+def test_authors_who_are_all_alike_are_said_so() -> None:
+    one = made_profiles(1, 8)
+    alike = pd.concat([one] * 50, ignore_index=True).assign(author_key=[f"{n:032x}" for n in range(50)])
+    with pytest.raises(TooFewAuthorsError, match="50 authors with"):
+        clustered(alike.astype({"author_key": "string"}))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_feature_that_is_not_finite_is_named(bad: float) -> None:
+    profiles = made_profiles(100, 9)
+    matrix = build_features(profiles)
+    broken = matrix.frame.copy()
+    broken.loc[5, "followers"] = bad
+    damaged: FeatureMatrix = replace(matrix, frame=broken)
+    with pytest.raises(ValueError, match="feature followers holds values that are not finite"):
+        cluster(damaged.frame, profiles, matrix.scaler, ClusterConfig())
+
+
+def test_missing_and_infinite_values_of_profiles_never_reach_the_features() -> None:
+    profiles = made_profiles(100, 10)
+    profiles.loc[3, "followers"] = np.inf
+    profiles.loc[4, "posts"] = np.nan
+    matrix = build_features(profiles)
+    assert np.isfinite(matrix.frame.drop(columns="author_key").to_numpy(dtype=float)).all()
+    assert any("posts" in warning and "median" in warning for warning in matrix.warnings)
+
+
+def test_a_run_that_fails_overwrites_nothing(database: Store) -> None:
+    profiles = made_profiles(200, 11)
+    save(database, profiles)
+    version, _ = night(database, profiles)
+    before = list(database.clusterings.find().sort("_id", pymongo.ASCENDING))
+    with pytest.raises(TooFewAuthorsError):
+        night(database, profiles.head(2))
+    assert SegmentStore(database).current_version() == version
+    assert list(database.clusterings.find().sort("_id", pymongo.ASCENDING)) == before
