@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from tweet_profiles import jobs, schedules, sensors
+from tweet_profiles.assets import x_search, x_stream
 from tweet_profiles.assets.customer_clusters import customer_clusters
 from tweet_profiles.assets.raw_tweets import raw_tweets
 from tweet_profiles.assets.scaled_features import scaled_features
@@ -23,10 +24,20 @@ from tweet_profiles.settings import load_settings
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Everything that Dagster loads; `resources` replace the deployment's own by name (home, mongo, model)."""
     return dg.Definitions(
-        assets=[sentiment_model, raw_tweets, scored_tweets, user_profiles, scaled_features, customer_clusters],
-        jobs=jobs.ALL,
+        assets=[
+            x_stream.x_stream,
+            *x_search.ALL,
+            sentiment_model,
+            raw_tweets,
+            scored_tweets,
+            user_profiles,
+            scaled_features,
+            customer_clusters,
+        ],
+        jobs=[*jobs.ALL, jobs.PURGE],
         schedules=schedules.build_schedules(load_settings()),
-        sensors=sensors.ALL,
+        asset_checks=[x_stream.stream_is_well],
+        sensors=sensors.build_sensors(),
         resources={**default_resources(), **(resources or {})},
         # Steps of a run share one process: the model is loaded once a run and no step pays for an import twice.
         executor=dg.in_process_executor,

@@ -7,12 +7,21 @@ and the stages.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, JobDefinition, RunsFilter
 
 from tweet_profiles.ingest.arrivals import Decision, decide
 from tweet_profiles.ingest.landing import LandingZone
-from tweet_profiles.instance import RANGE_END_TAG, RANGE_START_TAG, UNFINISHED, execute, fail_orphans
+from tweet_profiles.ingest.retention import Purged, expired, purge
+from tweet_profiles.instance import (
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    UNFINISHED,
+    dagster_instance,
+    execute,
+    fail_orphans,
+)
 from tweet_profiles.partitions import NAME
 
 LAST_BATCH_ASSET = AssetKey("user_profiles")
@@ -56,6 +65,36 @@ def plan(instance: DagsterInstance, landed: Sequence[str], max_attempts: int) ->
         failed_attempts=Counter(key for run in failed for key in batches_of(run, ordered)),
         max_attempts=max_attempts,
     )
+
+
+@dataclass(frozen=True)
+class PurgedBatches(Purged):
+    """What was removed, with the number of partitions that went too."""
+
+    partitions: int
+
+
+def purge_batches(
+    instance: DagsterInstance, zone: LandingZone, retention: timedelta, now: datetime | None = None
+) -> PurgedBatches:
+    """Remove what is older than the retention from the landing zone, and the partitions whose batch is gone.
+
+    A kill in between leaves partitions without a batch: the next call removes them.
+    """
+    now = now or datetime.now(UTC)
+    done = purge(zone, instance.get_materialized_partitions(LAST_BATCH_ASSET), retention, now)
+    landed = set(zone.keys())
+    known = [key for key in instance.get_dynamic_partitions(NAME) if key not in landed]
+    gone = expired(known, now, retention)
+    for key in gone:
+        instance.delete_dynamic_partition(NAME, key)
+    return PurgedBatches(done.batches, done.overdue, done.quarantine_files, len(gone))
+
+
+def purge_home(zone: LandingZone, retention: timedelta) -> PurgedBatches:
+    """`purge_batches` on the instance of the zone's home."""
+    with dagster_instance(zone.home) as instance:
+        return purge_batches(instance, zone, retention)
 
 
 def process_batches(instance: DagsterInstance, zone: LandingZone, job: JobDefinition, max_attempts: int) -> Processed:

@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from tweet_profiles.home import Home
 from tweet_profiles.ingest.landing import LandingZone
+from tweet_profiles.ingest.x_config import XSettings, load_x_settings, require
 from tweet_profiles.profiles.connection import connect
 from tweet_profiles.sentiment.scoring import Scorer, load_scorer
 from tweet_profiles.settings import Settings, load_settings
@@ -38,6 +39,23 @@ class HomeResource(dg.ConfigurableResource):
         """The landing zone of the home."""
         settings = self.settings()
         return LandingZone(self.open(), batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
+
+
+class XResource(dg.ConfigurableResource):
+    """What is asked of X: the environment's settings, with those given here in their place. Never the token."""
+
+    handles: list[str] | None = None
+    keywords: list[str] | None = None
+    query: str | None = None
+    search: str | None = None
+    monthly_post_cap: int | None = None
+
+    def configured(self) -> XSettings:
+        """The settings. Raises SettingError naming all that is missing or cannot be used."""
+        given = {name: value for name, value in self.model_dump().items() if value is not None}
+        config = load_x_settings(**given)
+        require(config)
+        return config
 
 
 class MongoResource(dg.ConfigurableResource):
@@ -78,4 +96,4 @@ def _load_once(model_dir: Path | None) -> Scorer:
 def default_resources() -> dict[str, dg.ConfigurableResource[Any]]:
     """The resources of a deployment, configured by the environment."""
     home = HomeResource()
-    return {"home": home, "mongo": MongoResource(home=home), "model": ModelResource(home=home)}
+    return {"home": home, "mongo": MongoResource(home=home), "model": ModelResource(home=home), "x": XResource()}

@@ -4,8 +4,13 @@ What belongs here: gathering what the decision needs, and turning it into Dagste
 decision itself (`ingest.arrivals`), which a test calls with plain values.
 """
 
+import time
+
 import dagster as dg
 
+from tweet_profiles.assets import x_stream
+from tweet_profiles.ingest.health import read
+from tweet_profiles.ingest.x_config import faults_of_environment
 from tweet_profiles.instance import fail_orphans, range_tags
 from tweet_profiles.jobs import PROCESS_BATCH
 from tweet_profiles.partitions import BATCHES
@@ -44,4 +49,36 @@ def landed_batches(context: dg.SensorEvaluationContext, home: HomeResource) -> d
     )
 
 
-ALL = [landed_batches]
+OBSERVE_EVERY_S = 600
+"""A stream that stays as it is, is told of this often; a change is told of at once."""
+
+
+def build_sensors() -> list[dg.SensorDefinition]:
+    """All sensors. The stream's is on from the start only where X is configured."""
+    return [landed_batches, _stream_sensor()]
+
+
+def _stream_sensor() -> dg.SensorDefinition:
+    on = dg.DefaultSensorStatus.STOPPED if faults_of_environment() else dg.DefaultSensorStatus.RUNNING
+
+    @dg.sensor(
+        name="stream_health",
+        minimum_interval_seconds=30,
+        default_status=on,
+        description="Tells the health of the stream collector on x_stream; a stream that is not well is a warning.",
+    )
+    def stream_health(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult | dg.SkipReason:
+        opened = home.open()
+        found, health = x_stream.evaluation(opened), read(opened)
+        if found is None or health is None:
+            return dg.SkipReason("no collector has run in this home: `tweet-profiles stream` starts one")
+        told, _, last = (context.cursor or "").partition("@")
+        if told == str(found.passed) and time.time() - float(last) < OBSERVE_EVERY_S:
+            return dg.SkipReason(f"as before: {found.description}")
+        context.update_cursor(f"{found.passed}@{time.time():.0f}")
+        observation = dg.AssetObservation(
+            x_stream.KEY, description=found.description, metadata=x_stream.metadata_of(health)
+        )
+        return dg.SensorResult(asset_events=[observation, found])
+
+    return stream_health

@@ -189,6 +189,27 @@ def _check_model() -> str:
 
 
 @ingest_app.command()
+def purge(
+    days: Annotated[
+        float | None, typer.Option(help="remove what is older than so many days; default: the retention", min=0)
+    ] = None,
+) -> None:
+    """Remove raw tweets older than the retention, with their partitions; what was never processed stays."""
+    from datetime import timedelta
+
+    from tweet_profiles.pipeline import purge_home
+
+    done = purge_home(_zone(), timedelta(days=load_settings().retention_days if days is None else days))
+    counts = {
+        "batches": len(done.batches),
+        "partitions": done.partitions,
+        "files of the quarantine": done.quarantine_files,
+        "overdue batches kept, because they were never processed": len(done.overdue),
+    }
+    _show_counts("Purged", counts)
+
+
+@ingest_app.command()
 def forget(
     user_ids: Annotated[list[str] | None, typer.Argument(help="ids of authors, digits", show_default=False)] = None,
     notices: Annotated[

@@ -226,6 +226,14 @@ def require(config: XSettings) -> None:
         raise SettingError("; ".join(faults))
 
 
+def faults_of_environment() -> list[str]:
+    """What keeps anything from being pulled with the settings as they are now; settings that cannot be used count."""
+    try:
+        return missing(load_x_settings())
+    except SettingError as error:
+        return [str(error)]
+
+
 def _env_name(location: tuple[int | str, ...]) -> str:
     name = str(location[0]).upper()
     return name if name.endswith("X_BEARER_TOKEN") else ENV_PREFIX + name
