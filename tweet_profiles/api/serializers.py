@@ -93,7 +93,7 @@ class RowsQuery(Question):
     sentiment = serializers.ChoiceField(LABELS, required=False, help_text="mood of the author")
     sentiment_min = FiniteText(required=False, min_value=0, max_value=1)
     sentiment_max = FiniteText(required=False, min_value=0, max_value=1)
-    language = serializers.RegexField(r"^[A-Za-z-]{2,12}$", required=False, help_text="BCP 47")
+    language = serializers.RegexField(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", required=False, help_text="BCP 47")
     active = serializers.ChoiceField(PARTS_OF_DAY, required=False, help_text="when the author tweets most, UTC")
     tweets_min = serializers.IntegerField(required=False, min_value=1, max_value=10**9, help_text="activity")
     tweets_max = serializers.IntegerField(required=False, min_value=1, max_value=10**9)

@@ -1,0 +1,75 @@
+"""The served OpenAPI document against the server: schemathesis with the keys of every role and with none.
+
+`python -m tweet_profiles_tests.api.test_contract SECONDS` does the same for longer, on a server of its own.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tweet_profiles_tests.api.seed import switch, write_release
+from tweet_profiles_tests.api.served import Api, served
+from tweet_profiles_tests.servers import local_database
+
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "response_headers_conformance,negative_data_rejection,ignored_auth,unsupported_method,missing_required_header"
+)
+"""Not positive_data_acceptance: no document can say which cursors were signed here, or which segments there are."""
+ROLES = ("marketing", "analyst", "operator", None)
+
+
+def examine(api: Api, role: str | None, seconds: int, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Let schemathesis examine the server with the key of a role."""
+    document = folder / "openapi.yaml"
+    document.write_bytes(api.get("schema").body)
+    key = [] if role is None else ["-H", f"Authorization: Bearer {api.keys[role]}"]
+    checks = (
+        CHECKS if role == "operator" else CHECKS.replace("ignored_auth,", "").replace("negative_data_rejection,", "")
+    )
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("st")), "run", str(document), "--url", api.url, *key, "--checks", checks,
+         "--max-time", str(seconds), "--max-examples", "10000" if seconds > 60 else "60", "--continue-on-failure",
+         "--generation-database", "none", "--warnings", "off", "--no-color", "--mode", "all"],
+        capture_output=True, text=True, cwd=folder, check=False, timeout=seconds + 200,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
+def test_the_server_keeps_its_document(api: Api, role: str | None, tmp_path: Path) -> None:
+    done = examine(api, role, 15, tmp_path)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert "No issues found" in done.stdout
+
+
+def test_the_document_tells_of_every_address_with_its_errors(api: Api) -> None:
+    document = yaml.safe_load(api.get("schema").body)
+    assert document["openapi"].startswith("3.")
+    assert len(document["paths"]) == 14
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert {"400", "401", "403", "429", "503"} <= set(operation["responses"])
+            assert "application/problem+json" in operation["responses"]["401"]["content"]
+
+
+def main(seconds: int) -> int:
+    """Examine a server of its own with every role in turn; 0 if nothing was found."""
+    with tempfile.TemporaryDirectory() as name, local_database() as server:
+        folder = Path(name)
+        with served(folder, server.ensure(), "contract") as api:
+            switch(api.database, write_release(api.database, 1))
+            worst = 0
+            for role in ROLES:
+                done = examine(api, role, seconds // len(ROLES), folder)
+                sys.stdout.write(f"== {role or 'no key'}\n{done.stdout}\n{done.stderr}\n")
+                worst = max(worst, done.returncode)
+            return worst
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 600))
