@@ -12,6 +12,7 @@ import pandera.pandas as pa
 LABELS = ("negative", "neutral", "positive")
 CLIENT_KINDS = ("mobile", "web", "professional", "automated", "other")
 VERIFIED_KINDS = ("none", "blue", "business", "government", "legacy")
+PARTS_OF_DAY = ("night", "morning", "afternoon", "evening")
 KEY_PATTERN = r"^[0-9a-f]{32}$"
 ID_PATTERN = r"^[0-9]{1,20}$"
 
@@ -171,3 +172,42 @@ SCALED_FEATURES = pa.DataFrameSchema(
     unique=["author_key"],
 )
 """One row an author, every other column a finite, standard-scaled feature."""
+
+
+def _grid(low: float, high: float, *, nullable: bool = False, title: str = "") -> pa.Column:
+    return pa.Column("float64", pa.Check.in_range(low, high), nullable=nullable, title=title)
+
+
+def _typical(title: str, *, nullable: bool = True) -> pa.Column:
+    return pa.Column("float64", pa.Check.ge(0), nullable=nullable, title=f"{title}, two significant digits")
+
+
+RELEASED_PROFILES = pa.DataFrameSchema(
+    {
+        "group": pa.Column("int64", pa.Check.ge(0), title="anonymity group; its rows are the same in every column"),
+        "segment": pa.Column("int64", pa.Check.ge(0)),
+        "segment_confidence": _grid(0, 1, title="0 on the border of two segments to 1 at a centre, in steps of 0.1"),
+        "main_language": _text(nullable=False, title="BCP 47 language of most of the group; und if not told"),
+        "main_client": _text(nullable=True, among=CLIENT_KINDS),
+        "verified_kind": _text(nullable=True, among=VERIFIED_KINDS),
+        "protected": _flag(nullable=True),
+        **{name: _typical(f"typical {name} of the group") for name in ACCOUNT_COUNTS},
+        "account_age_years": _grid(0, 100, nullable=True, title="in steps of half a year"),
+        "tweets_seen": _typical("typical number of tweets about the brand", nullable=False),
+        **{
+            name: _grid(0, 1, nullable=True, title="mean of the group, in steps of 0.05")
+            for name in ("retweet_share", "reply_share", "link_share", "media_share")
+        },
+        "likes_per_tweet": _typical("typical likes a tweet"),
+        "retweets_per_tweet": _typical("typical retweets a tweet"),
+        "active_part": _text(nullable=False, among=PARTS_OF_DAY, title="when the group tweets most, UTC"),
+        "last_seen_month": _text(nullable=False, pattern=r"^[0-9]{4}-[0-9]{2}$"),
+        "sentiment_mean": _grid(0, 1, title="mean of the group, in steps of 0.05"),
+        "sentiment_label": _text(nullable=False, among=LABELS),
+        "subjectivity_mean": _grid(0, 1, title="mean of the group, in steps of 0.05"),
+    },
+    strict=True,
+    ordered=True,
+    name="released_profiles",
+)
+"""One row an author, as it may leave the system: no pseudonym, and nothing that fewer than k rows share."""

@@ -13,6 +13,7 @@ from tweet_profiles import jobs, schedules, sensors
 from tweet_profiles.assets import x_search, x_stream
 from tweet_profiles.assets.customer_clusters import customer_clusters
 from tweet_profiles.assets.raw_tweets import raw_tweets
+from tweet_profiles.assets.released_profiles import exported_profiles, released_profiles
 from tweet_profiles.assets.scaled_features import scaled_features
 from tweet_profiles.assets.scored_tweets import scored_tweets
 from tweet_profiles.assets.sentiment_model import sentiment_model
@@ -33,6 +34,8 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             user_profiles,
             scaled_features,
             customer_clusters,
+            released_profiles,
+            exported_profiles,
         ],
         jobs=[*jobs.ALL, jobs.PURGE],
         schedules=schedules.build_schedules(load_settings()),

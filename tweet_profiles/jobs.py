@@ -15,8 +15,8 @@ PROCESS_BATCH = dg.define_asset_job(
 
 RECLUSTER = dg.define_asset_job(
     "recluster",
-    selection=["scaled_features", "customer_clusters"],
-    description="Scales every profile, chooses k at the elbow and stores the groups as a new version.",
+    selection=["scaled_features", "customer_clusters", "released_profiles", "exported_profiles"],
+    description="Scales every profile, chooses k at the elbow, stores the groups as a new version and releases them.",
 )
 
 PREPARE_MODEL = dg.define_asset_job(

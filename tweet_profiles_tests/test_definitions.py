@@ -22,8 +22,10 @@ ASSETS = {
     "user_profiles",
     "scaled_features",
     "customer_clusters",
+    "released_profiles",
+    "exported_profiles",
 }
-CHAIN = ["raw_tweets", "scored_tweets", "user_profiles", "scaled_features", "customer_clusters"]
+CHAIN = ["raw_tweets", "scored_tweets", "user_profiles", "scaled_features", "customer_clusters", "released_profiles"]
 
 
 def test_everything_that_should_load_does() -> None:
@@ -51,6 +53,8 @@ def test_everything_that_should_load_does() -> None:
         "user_profiles:user_profiles_contract",
         "scaled_features:scaled_features_contract",
         "customer_clusters:clustering_quality",
+        "released_profiles:released_profiles_contract",
+        "released_profiles:no_group_too_small",
     }
 
 
