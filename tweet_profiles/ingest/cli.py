@@ -21,6 +21,7 @@ from tweet_profiles.settings import load_settings
 
 ingest_app = typer.Typer(help="Tweets from X.", no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
+CHECK_PATIENCE_S = 10.0
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -116,17 +117,19 @@ def check() -> None:
     from tweet_profiles.ingest.x_config import load_x_settings
 
     config = load_x_settings()
-    faults: list[str] = []
+    # Whoever sits at the terminal wants an answer, not an hour's patience.
+    config = config.model_copy(update={"patience_s": min(config.patience_s, CHECK_PATIENCE_S)})
+    faults: dict[str, str] = {}
 
     def tell(what: str, test: Callable[[], str]) -> None:
         try:
-            found = test()
-            console.print(f"[green]ok[/]   {what}: ", end="", highlight=False)
-            console.print(found, markup=False, highlight=False)
+            found, mark = test(), "[green]ok[/]  "
         except TweetProfilesError as error:
-            faults.append(what)
-            console.print(f"[red]FAIL[/] {what}: ", end="", highlight=False)
-            console.print(str(error), markup=False, highlight=False)
+            same = next((name for name, text in faults.items() if text == str(error)), None)
+            found, mark = f"as {same}" if same else str(error), "[red]FAIL[/]"
+            faults[what] = str(error)
+        console.print(f"{mark} {what}: ", end="", highlight=False)
+        console.print(found, markup=False, highlight=False, soft_wrap=True)
 
     tell("token", lambda: f"{len(config.token)} characters")
     tell("query", lambda: config.search_query)
@@ -135,10 +138,12 @@ def check() -> None:
         tell("search", lambda: _check_search(config))
         tell("stream", lambda: _check_stream(config))
         tell("cap", lambda: _check_cap(config))
+    else:
+        console.print("     search, stream, cap: X is asked when the above is mended", highlight=False)
     tell("MongoDB", _check_database)
     tell("model", _check_model)
     if faults:
-        raise SettingError(f"{', '.join(faults)} cannot be used as configured: see above")
+        raise SettingError(f"not ready: {', '.join(faults)}; what to do stands above")
 
 
 def _check_search(config: XSettings) -> str:

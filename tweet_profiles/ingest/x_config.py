@@ -203,7 +203,7 @@ def load_x_settings(**overrides: Any) -> XSettings:
     try:
         return XSettings(**overrides)
     except ValidationError as error:
-        faults = "; ".join(f"{_env_name(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(f"{_env_name(fault['loc'])}: {_plain(fault['msg'])}" for fault in error.errors())
         raise SettingError(f"{faults}. Set it in the environment or in .env") from None
 
 
@@ -224,6 +224,10 @@ def require(config: XSettings) -> None:
     faults = missing(config)
     if faults:
         raise SettingError("; ".join(faults))
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def faults_of_environment() -> list[str]:

@@ -264,38 +264,3 @@ def test_exactly_what_is_older_than_the_retention_is_expired(ages, days):
     now = datetime(2026, 5, 1, tzinfo=UTC)
     keys = [key_of(timedelta(days=age), now) for age in ages]
     assert expired(keys, now, timedelta(days=days)) == [key for key, age in zip(keys, ages, strict=True) if age > days]
-
-
-def test_check_tells_at_once_all_that_is_missing(zone):
-    with FakeX() as x:
-        ended = run("check", env=x_environment(x, BEARER_TOKEN="", HANDLES=""))
-    assert ended.returncode == 2 and "Traceback" not in ended.stderr
-    shown = " ".join(ended.stdout.split())
-    for words in ("FAIL token: TWEET_PROFILES_X_BEARER_TOKEN is not set", "FAIL query: nothing says", "ok MongoDB"):
-        assert words in shown
-
-
-def test_check_tells_what_would_be_pulled_and_what_it_costs(zone):
-    with FakeX() as x:
-        x.publish(7)
-        ended = run("check", env=x_environment(x))
-        assert x.violations == [] and x.rules == {} and x.searches() == []
-    shown = " ".join(ended.stdout.split())
-    assert ended.returncode == 0, shown
-    assert "7 tweets of the last 7 days match" in shown and "1 of 1 will be added" in shown
-    assert "1200 of 15000 posts this month" in shown
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"BEARER_TOKEN": "a-wrong-token"}, "X says 401: Unauthorized"),
-        ({"QUERY": "a)INVALID"}, "X refuses a rule of the stream: no viable alternative"),
-    ],
-)
-def test_check_tells_what_x_said(zone, settings, words):
-    with FakeX() as x:
-        ended = run("check", env=x_environment(x, **settings))
-    assert ended.returncode == 2
-    assert words in " ".join(ended.stdout.split())
-    assert "a-wrong-token" not in ended.stdout + ended.stderr
