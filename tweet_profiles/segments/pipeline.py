@@ -170,7 +170,7 @@ def _moved(keys: pd.Series, segment_of: np.ndarray, previous: PreviousClustering
         return None
     before = [previous.assignments.get(key) for key in keys]
     known = [(old, new) for old, new in zip(before, segment_of, strict=True) if old is not None]
-    return sum(old != new for old, new in known) / len(known) if known else None
+    return float(sum(old != new for old, new in known) / len(known)) if known else None
 
 
 def sweep_rows(points: list[SweepPoint]) -> list[dict[str, Any]]:

@@ -135,7 +135,7 @@ def test_with_two_percent_new_authors_segments_keep_their_identity_and_authors_t
     _, first = night(database, before)
     version, second = night(database, after)
     assert {s.segment for s in first.segments} == {s.segment for s in second.segments}
-    assert second.moved_authors is not None and second.moved_authors <= 0.05
+    assert type(second.moved_authors) is float and second.moved_authors <= 0.05  # numpy's own cannot be metadata
     assert {s.segment: s.name for s in first.segments} == {s.segment: s.name for s in second.segments}
     assert len(dict(SegmentStore(database).assignments(version))) == len(after)
 
