@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export TWEET_PROFILES_HOME ?= $(CURDIR)/.tweet_profiles
 
-.PHONY: help setup demo dev test lint format lock clean
+.PHONY: help setup demo dev test browser lint format lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,16 @@ lint: setup  ## ruff and the type checker
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-test: lint  ## lint, types and tests
+test: lint browser  ## lint, types and tests
 	@$(BIN)/python -m pytest
+
+# The tests of the page drive Debian's Chromium; without it they are skipped, and say so.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
+browser:
+	@command -v chromium >/dev/null || { \
+		echo "make: installing chromium for the tests of the page"; \
+		$(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	} || echo "make: could not install chromium: the tests of the page will be skipped" >&2
 
 format: setup  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
