@@ -6,10 +6,12 @@
 Both run the collector as its own process against the fake X server of the tests, over HTTP on loopback, in a temporary
 home. `throughput` keeps the collector on one core and prints tweets a second and its memory as it goes. `soak` offers
 `minutes` x `rate` tweets in a `speed`-th of the time, with 40 faults of all kinds and three kills, then compares what
-landed with what was offered, prints the ledger, and exits with 1 if a tweet is missing or there twice.
+landed with what was offered, prints the ledger, and exits with 1 if a tweet is missing or there twice. The last line of
+each is JSON.
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import random
@@ -100,9 +102,18 @@ def throughput(home: Home, tweets: int) -> bool:
     here.send("end")
     print(" ".join(out.split()))
     found = landed(home)
-    print(f"in the landing zone: {len(found):,} tweets, {sum(found.values()) - len(found)} of them twice")
-    print(f"memory from the first tenth to the end: {memory[0]:.1f} MB to {memory[-1]:.1f} MB")
-    return len(found) == tweets == sum(found.values())
+    twice = sum(found.values()) - len(found)
+    figures = {
+        "benchmark": "throughput",
+        "tweets": len(found),
+        "landed_twice": twice,
+        "tweets_per_second": round(done / seconds),
+        "tweets_per_cpu_second": round(by_cpu),
+        "memory_mb_first_tenth": round(memory[0], 1),
+        "memory_mb_end": round(memory[-1], 1),
+    }
+    print(json.dumps(figures))
+    return len(found) == tweets and not twice
 
 
 def _cpu(process: psutil.Process) -> float:
@@ -194,6 +205,7 @@ def _ledger(home: Home, x: FakeX, offered: list[int]) -> bool:
     requests = Counter((entry["path"], entry["status"]) for entry in x.ledger)
     for (path, status), count in sorted(requests.items()):
         print(f"    {f'{path}: {status or None}':<46} {count:>9}")
+    print(json.dumps({"benchmark": "soak", **{name.replace(" ", "_"): count for name, count in rows.items()}}))
     return not (missing or twice or x.violations)
 
 
