@@ -28,6 +28,7 @@ SECRET_KEY = secret_key(Home.open(_settings.home))
 DEBUG = False
 ALLOWED_HOSTS = [host.strip() for host in _settings.api_hosts.split(",") if host.strip()]
 API_RATE_PER_MINUTE = _settings.api_rate_per_minute
+API_GUESSES_PER_MINUTE = max(5, API_RATE_PER_MINUTE // 20)
 DAGSTER_URL = _settings.dagster_url.rstrip("/")
 
 INSTALLED_APPS = [
