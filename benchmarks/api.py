@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001 - clients are called alike
 """Latency of the API under load, beside the same questions put with find() to a collection without indexes.
 
     python benchmarks/api.py --authors 1000000 --clients 50 --seconds 20
@@ -140,7 +139,7 @@ def copy_plainly(source: Any, target: Any) -> None:
         target.insert_many(part, ordered=False)
 
 
-def main() -> None:  # noqa: PLR0915 - a script, top to bottom
+def main() -> None:
     """Seed, serve, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--authors", type=int, default=1_000_000)

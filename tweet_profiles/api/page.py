@@ -21,7 +21,7 @@ from tweet_profiles.api.keys import SESSION_LENGTH, Key, KeyStore
 from tweet_profiles.api.reader import NoReleaseError, Reader, Snapshot, connection, reader, segment_history
 
 MOOD = (("positive", "Positive"), ("neutral", "Neutral"), ("negative", "Negative"))
-WIDTH, ROW, LABEL = 320, 22, 132
+WIDTH, ROW, LABEL = 320, 22, 150
 FULL = 2.0
 """Standard deviations that fill a fingerprint's half."""
 
