@@ -29,8 +29,10 @@ TITLES = {
     406: "Not acceptable",
     410: "Gone",
     413: "Body too large",
+    414: "Address too long",
     415: "Unsupported media type",
     429: "Too many requests",
+    431: "Header too large",
     500: "Internal error",
     503: "Database away",
 }

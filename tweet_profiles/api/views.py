@@ -51,7 +51,7 @@ DOWNLOAD_S = 1800
 
 def answers(shape: Any, *statuses: int, body: bool = False) -> dict[Any, Any]:
     """The responses of an operation, for the document."""
-    always = (400, 401, 403, 404, 405, 429, 500, 503, *((413, 415) if body else (304,)))
+    always = (400, 401, 403, 404, 405, 414, 429, 431, 500, 503, *((413, 415) if body else (304,)))
     told: dict[Any, Any] = {200: shape}
     for status in sorted({*always, *statuses}):
         if status == 304:
