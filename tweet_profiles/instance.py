@@ -6,14 +6,14 @@ what a run does, and which batches it takes.
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import as_file, files
 from typing import Any
 
 import dagster as dg
 import psutil
 import structlog
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from tweet_profiles.errors import TweetProfilesError
 from tweet_profiles.home import Home
@@ -111,16 +111,29 @@ def execute(
         raise_on_error=False,
     )
     if not result.success:
-        raise RunFailedError(f"{job.name} failed: {_cause(result)} (run {result.run_id}; `tweet-profiles dev`)")
+        raise RunFailedError(
+            f"{job.name} failed: {_cause(result.all_events)} (run {result.run_id}; `tweet-profiles dev`)"
+        )
     return result
 
 
-def _cause(result: dg.ExecuteInProcessResult) -> str:
-    for event in result.all_events:
+def failure_of(instance: DagsterInstance, run: DagsterRun) -> str:
+    """The step at which a failed run stopped, and what it raised."""
+    records = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+    return _cause([record.dagster_event for record in records if record.dagster_event is not None])
+
+
+_WRAPPERS = ("Dagster", "RetryRequested")
+"""How the names of those errors begin that Dagster puts around what a stage raised."""
+
+
+def _cause(events: Iterable[DagsterEvent]) -> str:
+    for event in events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
+            # Dagster wraps what the stage raised; what that was caused by is a detail of the run's log.
+            while error is not None and error.cause is not None and (error.cls_name or "").startswith(_WRAPPERS):
                 error = error.cause
             text = error.message.strip() if error is not None else "unknown"
             return f"step {event.step_key}: {text}"
-    return "the run did not start"
+    return "the run did not start, or its process was killed"

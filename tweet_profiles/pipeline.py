@@ -21,6 +21,7 @@ from tweet_profiles.instance import (
     dagster_instance,
     execute,
     fail_orphans,
+    failure_of,
 )
 from tweet_profiles.partitions import NAME
 
@@ -95,6 +96,18 @@ def purge_home(zone: LandingZone, retention: timedelta) -> PurgedBatches:
     """`purge_batches` on the instance of the zone's home."""
     with dagster_instance(zone.home) as instance:
         return purge_batches(instance, zone, retention)
+
+
+def failures(instance: DagsterInstance, batches: Sequence[str]) -> dict[str, str]:
+    """Why the last run of each of these batches failed, as far as one did."""
+    wanted, ordered = set(batches), list(instance.get_dynamic_partitions(NAME))
+    told: dict[str, str] = {}
+    if wanted:
+        # The newest run comes first.
+        for run in instance.get_runs(RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.FAILURE])):
+            for key in wanted.intersection(batches_of(run, ordered)) - told.keys():
+                told[key] = f"{failure_of(instance, run)} (run {run.run_id[:8]})"
+    return told
 
 
 def process_batches(instance: DagsterInstance, zone: LandingZone, job: JobDefinition, max_attempts: int) -> Processed:

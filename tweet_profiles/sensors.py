@@ -14,7 +14,7 @@ from tweet_profiles.ingest.x_config import faults_of_environment
 from tweet_profiles.instance import fail_orphans, range_tags
 from tweet_profiles.jobs import PROCESS_BATCH
 from tweet_profiles.partitions import BATCHES
-from tweet_profiles.pipeline import plan
+from tweet_profiles.pipeline import failures, plan
 from tweet_profiles.resources import HomeResource
 
 
@@ -26,16 +26,18 @@ from tweet_profiles.resources import HomeResource
     description="Makes each landed batch a partition and takes it to updated profiles, in order of arrival.",
 )
 def landed_batches(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult | dg.SkipReason:
-    """Run the batches that are due; parked ones are named in the tick's cursor and in its skip reason."""
+    """Run the batches that are due; parked ones are told with their reason in the cursor and the skip reason."""
     fail_orphans(context.instance)
     zone, settings = home.landing_zone(), home.settings()
     decision = plan(context.instance, zone.keys(), settings.max_attempts)
-    context.update_cursor(",".join(decision.parked))
+    why = failures(context.instance, decision.parked)
+    parked = ", ".join(f"{key} ({why.get(key, 'no run is known')})" for key in decision.parked)
+    waiting = f"parked after {settings.max_attempts} failures: {parked}" if parked else ""
+    if waiting and waiting != context.cursor:
+        context.log.warning(f"{waiting}. `tweet-profiles run` tries them again")
+    context.update_cursor(waiting)
     if not decision.runs and not decision.new_partitions:
-        waiting = f"; parked after {settings.max_attempts} failures: {', '.join(decision.parked)}" * bool(
-            decision.parked
-        )
-        return dg.SkipReason(f"no batch is due{waiting}")
+        return dg.SkipReason("; ".join(["no batch is due", waiting]) if waiting else "no batch is due")
     # One run at a time: the next tick takes the rest, in order.
     requests = [
         dg.RunRequest(run_key=None, partition_key=run[0] if len(run) == 1 else None, tags=range_tags(run))

@@ -16,9 +16,11 @@ from tweet_profiles.instance import dagster_instance
 from tweet_profiles.partitions import NAME as PARTITIONS
 from tweet_profiles.pipeline import purge_batches
 from tweet_profiles.resources import HomeResource, XResource
+from tweet_profiles.sensors import landed_batches
 from tweet_profiles.settings import load_settings
 from tweet_profiles_tests.conftest import KEY
 from tweet_profiles_tests.fake_x import FakeX, snowflake
+from tweet_profiles_tests.ingest.test_landing import land, tweet
 from tweet_profiles_tests.ingest.x import landed, run, x_environment
 
 
@@ -201,3 +203,22 @@ def test_a_schedule_that_cannot_be_kept_is_refused_by_its_settings_name(monkeypa
     monkeypatch.setenv(f"TWEET_PROFILES_{name}", value)
     with pytest.raises(SettingError, match=f"TWEET_PROFILES_{name}"):
         load_settings()
+
+
+def test_a_batch_that_cannot_be_read_is_parked_with_its_reason_and_the_next_goes_on(home, instance, monkeypatch):
+    monkeypatch.setenv("TWEET_PROFILES_MAX_ATTEMPTS", "2")
+    zone = LandingZone(home)
+    for number in (1, 2):
+        land(zone, tweet(number))
+    damaged, good = zone.keys()
+    path = zone.path(damaged)
+    path.write_bytes(path.read_bytes()[:-20])
+    instance.add_dynamic_partitions(PARTITIONS, [damaged, good])
+    context = dg.build_sensor_context(instance, resources={"home": HomeResource()})
+    for attempt in ("with its neighbour", "alone"):
+        request = landed_batches(context).run_requests[0]
+        assert (request.partition_key == damaged) == (attempt == "alone")
+        partition = {"dagster/partition": damaged} if attempt == "alone" else {}
+        assert not execute("process_batch", instance, tags={**request.tags, **partition}).success
+    assert [request.partition_key for request in landed_batches(context).run_requests] == [good]
+    assert damaged in context.cursor and "step raw_tweets" in context.cursor and path.name in context.cursor
