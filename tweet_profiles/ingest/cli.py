@@ -245,6 +245,11 @@ def forget(
             # X may give an account back; whoever was only deleted there is not kept away for good.
             done = forget_all(zone, store, secret, authors=read.authors, tweets=read.tweets, keep_away=False)
             _show_counts(f"{len(read.authors)} authors and {len(read.tweets)} tweets are gone from X", asdict(done))
+        if store.database.state.find_one({"_id": "release"}) is not None:
+            console.print(
+                "The released rows, of groups of authors without pseudonyms, are made anew with the next clustering: "
+                "tonight, or now by `tweet-profiles run`."
+            )
     finally:
         client.close()
     if read is not None and read.bad_lines:

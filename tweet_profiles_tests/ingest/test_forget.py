@@ -226,8 +226,10 @@ def test_the_command_honours_notices_and_names_the_lines_it_could_not_read(zone,
         assert {int(one["id"]) for key in zone.keys() for one in zone.read(key)} == {5, 6}
         # X may bring an account back, so a notice does not keep its author away.
         assert land(zone, [tweet(40, GONE)]).landed == 1
+        store.database.state.insert_one({"_id": "release", "version": "1"})
         ended = run("forget", GONE, env=env)
         assert ended.returncode == 0, ended.stderr
+        assert "made anew with the next clustering" in " ".join(ended.stdout.split())
     assert land(zone, [tweet(41, GONE)]).suppressed == 1
 
 
