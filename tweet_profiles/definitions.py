@@ -11,6 +11,7 @@ import dagster as dg
 
 from tweet_profiles import jobs, schedules, sensors
 from tweet_profiles.assets import x_search, x_stream
+from tweet_profiles.assets.assigned_authors import assigned_authors
 from tweet_profiles.assets.customer_clusters import customer_clusters
 from tweet_profiles.assets.raw_tweets import raw_tweets
 from tweet_profiles.assets.released_profiles import exported_profiles, released_profiles
@@ -32,6 +33,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             raw_tweets,
             scored_tweets,
             user_profiles,
+            assigned_authors,
             scaled_features,
             customer_clusters,
             released_profiles,

@@ -9,8 +9,9 @@ from tweet_profiles.resources import HomeResource
 
 PROCESS_BATCH = dg.define_asset_job(
     "process_batch",
-    selection=["raw_tweets", "scored_tweets", "user_profiles"],
-    description="Takes landed batches to updated profiles; a range of partitions is one run.",
+    selection=["raw_tweets", "scored_tweets", "user_profiles", "assigned_authors"],
+    description="Takes landed batches to updated profiles and new authors to segments; a range of partitions is one "
+    "run.",
 )
 
 RECLUSTER = dg.define_asset_job(

@@ -20,6 +20,7 @@ ASSETS = {
     "raw_tweets",
     "scored_tweets",
     "user_profiles",
+    "assigned_authors",
     "scaled_features",
     "customer_clusters",
     "released_profiles",

@@ -88,6 +88,7 @@ def customer_clusters(
         switched = not result.faults or store.current_version() is None
         if switched:
             store.switch(version)
+        late = store.assign_latecomers()
     pictures = figures(result)
     for name, png in pictures.items():
         write_atomically(opened.plots / f"{name}.png", lambda file, png=png: file.write(png))  # type: ignore[misc]
@@ -100,6 +101,7 @@ def customer_clusters(
             "why": result.choice.reason,
             "inertia": result.clustering.inertia,
             **_figures_of_merit(result),
+            "came_meanwhile": sum(late.assigned.values()),
             "segments": table(segment_rows(result)),
             "elbow": inline_plot(pictures["elbow"], "Elbow"),
             "fingerprint": inline_plot(pictures["fingerprint"], "Fingerprint"),
@@ -121,9 +123,12 @@ def customer_clusters(
 def _figures_of_merit(result: ClusterResult) -> dict[str, float]:
     point = result.point
     figures_of_merit = {} if point is None else {"silhouette": point.silhouette, "stability": point.stability}
-    if result.moved_authors is not None:
-        figures_of_merit["moved_authors"] = result.moved_authors
-    return figures_of_merit
+    since = {
+        "moved_authors": result.moved_authors,
+        "new_authors": result.new_authors,
+        "arrivals_kept": result.arrivals_kept,
+    }
+    return figures_of_merit | {name: value for name, value in since.items() if value is not None}
 
 
 def segment_rows(result: ClusterResult) -> list[dict[str, object]]:

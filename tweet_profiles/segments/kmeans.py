@@ -77,6 +77,15 @@ def assign(matrix: np.ndarray, centroids: np.ndarray, chunk: int = 50_000) -> tu
     return labels, confidence
 
 
+def distances_to(matrix: np.ndarray, centroids: np.ndarray, labels: np.ndarray, chunk: int = 50_000) -> np.ndarray:
+    """Distance of each row (authors, features) to the centroid that its label names, (authors,)."""
+    distances = np.empty(len(matrix))
+    for at in range(0, len(matrix), chunk):
+        part = slice(at, at + chunk)
+        distances[part] = np.linalg.norm(matrix[part] - centroids[labels[part]], axis=1)
+    return distances
+
+
 def fit(matrix: np.ndarray, k: int, seed: int, start: np.ndarray | None = None) -> Clustering:
     """Fit k clusters to a finite matrix (authors, features), the same for the same matrix and seed.
 

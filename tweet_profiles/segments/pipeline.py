@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tweet_profiles.segments.arrivals import reach_of
 from tweet_profiles.segments.describe import SegmentDescription, describe
 from tweet_profiles.segments.elbow import Choice, choose_k
 from tweet_profiles.segments.features import Scaler, matrix_of
-from tweet_profiles.segments.kmeans import Clustering, SweepPoint, distinct_rows, fit, sweep
+from tweet_profiles.segments.kmeans import Clustering, SweepPoint, distances_to, distinct_rows, fit, sweep
 from tweet_profiles.segments.matching import Matching, match
 
 
@@ -42,18 +43,25 @@ class ClusterConfig:
 
 @dataclass(frozen=True)
 class PreviousClustering:
-    """What last night's clustering left to compare with."""
+    """What last night's clustering left to compare with: the segments of the authors it was made of, and of those who
+    came since (`arrivals`).
+    """
 
     scaler: Scaler
     centroids: np.ndarray
     segments: list[int]
     ever_used: int
     assignments: dict[str, int] = field(default_factory=dict)
+    arrivals: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ClusterResult:
-    """A clustering with everything that is stored and shown of it."""
+    """A clustering with everything that is stored and shown of it.
+
+    Beside last night's, None where there was none: the share of its authors who moved to another segment, how many
+    authors are new since, and of those who were assigned in between the share that stays where it was put.
+    """
 
     choice: Choice
     sweep: list[SweepPoint]
@@ -63,7 +71,10 @@ class ClusterResult:
     segment_of: np.ndarray
     scaler: Scaler
     effects: np.ndarray
+    reach: dict[int, float]
     moved_authors: float | None
+    new_authors: int | None
+    arrivals_kept: float | None
     faults: list[str]
 
     @property
@@ -117,6 +128,9 @@ def cluster(
         outlier_share=config.outlier_share,
     )
     point = next((p for p in points if p.k == choice.k), None)
+    keys = features["author_key"]
+    moved = None if previous is None else _moved(keys, segment_of, previous.assignments)
+    swayed = None if previous is None else _moved(keys, segment_of, previous.arrivals)
     return ClusterResult(
         choice=choice,
         sweep=points,
@@ -126,7 +140,10 @@ def cluster(
         segment_of=segment_of,
         scaler=scaler,
         effects=np.array([matrix[segment_of == segment].mean(axis=0) for segment in matching.segments]),
-        moved_authors=_moved(features["author_key"], segment_of, previous),
+        reach=reach_of(distances_to(matrix, clustering.centroids, clustering.labels), segment_of, matching.segments),
+        moved_authors=moved,
+        new_authors=None if previous is None else sum(key not in previous.assignments for key in keys),
+        arrivals_kept=None if swayed is None else 1 - swayed,
         faults=quality_faults(segments, point, config),
     )
 
@@ -164,11 +181,9 @@ def _match(clustering: Clustering, scaler: Scaler, previous: PreviousClustering 
     return match(clustering.centroids, (transformed - means) / scales, previous.segments, previous.ever_used)
 
 
-def _moved(keys: pd.Series, segment_of: np.ndarray, previous: PreviousClustering | None) -> float | None:
-    """Share of the authors known last night who are in another segment now."""
-    if previous is None or not previous.assignments:
-        return None
-    before = [previous.assignments.get(key) for key in keys]
+def _moved(keys: pd.Series, segment_of: np.ndarray, segments_before: dict[str, int]) -> float | None:
+    """Share of the authors with a segment before who are in another one now, None if there are none."""
+    before = [segments_before.get(key) for key in keys]
     known = [(old, new) for old, new in zip(before, segment_of, strict=True) if old is not None]
     return float(sum(old != new for old, new in known) / len(known)) if known else None
 

@@ -5,13 +5,15 @@ What belongs here: documents and the order in which they are written. What does 
 Collections:
     clusterings  one document a version: {_id: version, created, k, choice, sweep, scaler, centroids, matching, ...}
     segments     one document a segment a version: {_id: "version/segment", version, segment, name, ...}
-    profiles     an author's segment under `assignments.<version>`: {segment, confidence}
+    profiles     an author's segment under `assignments.<version>`: {segment, confidence}; and for who came after that
+                 version, under `arrival`: {version, segment, confidence, far}, which counts while that version does.
+                 Apart, so that a version stays what it was when it was described and released
     state        {_id: "clustering", version}: the pointer. It moves last, so that a reader who follows it finds a
                  version complete; whoever is killed before leaves readers on the old one.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +24,9 @@ import structlog
 from pymongo import ASCENDING, DESCENDING, UpdateMany, UpdateOne
 from pymongo.database import Database
 
+from tweet_profiles.errors import DatabaseError
+from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.segments.arrivals import NO_CLUSTERING, Arrivals, Centres, obstacle, place
 from tweet_profiles.segments.features import Scaler
 from tweet_profiles.segments.pipeline import ClusterResult, PreviousClustering, sweep_rows
 
@@ -29,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 POINTER = "clustering"
 CHUNK = 2_000
+LOOKUP = 25
+"""Values looked up a request, as in `profiles.store`."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,7 @@ class SegmentStore:
             segments=[int(segment) for segment in document["segments"]],
             ever_used=int(document["ever_used"]),
             assignments=dict(self.assignments(current.version)),
+            arrivals=dict(self.arrivals(current.version)),
         )
 
     def assignments(self, version: str) -> Iterator[tuple[str, int]]:
@@ -113,6 +121,89 @@ class SegmentStore:
         field = f"assignments.{version}.segment"
         for profile in self.database.profiles.find({field: {"$exists": True}}, {field: 1}):
             yield profile["_id"], int(profile["assignments"][version]["segment"])
+
+    def arrivals(self, version: str) -> Iterator[tuple[str, int]]:
+        """Author pseudonym and segment of every author who came after a version and was assigned to it."""
+        for profile in self.database.profiles.find({"arrival.version": version}, {"arrival.segment": 1}):
+            yield profile["_id"], int(profile["arrival"]["segment"])
+
+    def centres(self, version: str) -> Centres | None:
+        """What assigning authors to a version needs, None if there is no such version."""
+        document = self.database.clusterings.find_one({"_id": version})
+        if document is None:
+            return None
+        return Centres(
+            version=version,
+            scaler=Scaler.from_json(document["scaler"]),
+            centroids=np.array(document["centroids"]),
+            segments=tuple(int(segment) for segment in document["segments"]),
+            reach={int(segment): float(reach) for segment, reach in document.get("reach", {}).items()},
+        )
+
+    def assign_arrivals(self, authors: Sequence[str]) -> Arrivals:
+        """Give authors who are not in the current clustering a segment of it; see `arrivals`.
+
+        Who is in it keeps its segment until the next. Doing so again changes nothing. If readers are switched to
+        another version meanwhile, the authors are assigned to that one too.
+        """
+        version = self.current_version()
+        while version is not None:
+            done = self._assign_arrivals(version, authors)
+            now = self.current_version()
+            if now == version:
+                return done
+            version = now
+        return Arrivals(reason=NO_CLUSTERING)
+
+    def assign_latecomers(self) -> Arrivals:
+        """Assign every author who is not in the current clustering: those who came while it was made."""
+        version = self.current_version()
+        waiting = self.database.profiles.find({f"assignments.{version}": {"$exists": False}}, {"_id": 1})
+        return self.assign_arrivals([profile["_id"] for profile in waiting])
+
+    def _assign_arrivals(self, version: str, authors: Sequence[str]) -> Arrivals:
+        done = Arrivals(version)
+        centres = self.centres(version)
+        if centres is None:
+            raise DatabaseError(
+                f"readers are pointed at clustering {version}, which is not there: run the job recluster"
+            )
+        done.reason = obstacle(centres.scaler)
+        if done.reason is not None:
+            return done
+        for start in range(0, len(authors), CHUNK):
+            chunk = list(authors[start : start + CHUNK])
+            clustered = self._segments_of(version, chunk)
+            profiles = ProfileStore(self.database).frame(chunk)
+            placed = place(profiles, centres)
+            updates = []
+            rows = zip(profiles["author_key"], placed.segment, placed.confidence, placed.far, strict=True)
+            for key, segment, sure, far in rows:
+                if key in clustered:
+                    done.clustered += 1
+                    done.leaning += int(clustered[key] != segment)
+                    continue
+                done.assigned[int(segment)] += 1
+                done.far += int(far)
+                arrival = {
+                    "version": version,
+                    "segment": int(segment),
+                    "confidence": round(float(sure), 4),
+                    "far": bool(far),
+                }
+                updates.append(UpdateOne({"_id": key}, {"$set": {"arrival": arrival}}))
+            if updates:
+                self.database.profiles.bulk_write(updates, ordered=False)
+        return done
+
+    def _segments_of(self, version: str, authors: Sequence[str]) -> dict[str, int]:
+        field = f"assignments.{version}.segment"
+        found: dict[str, int] = {}
+        for start in range(0, len(authors), LOOKUP):
+            wanted = {"_id": {"$in": list(authors[start : start + LOOKUP])}, field: {"$exists": True}}
+            for profile in self.database.profiles.find(wanted, {field: 1}):
+                found[profile["_id"]] = int(profile["assignments"][version]["segment"])
+        return found
 
     def write_version(self, result: ClusterResult, keys: pd.Series, created: datetime | None = None) -> str:
         """Store a clustering beside the current one; readers do not see it until `switch`.
@@ -174,6 +265,8 @@ class SegmentStore:
             self.database.segments.delete_many({"version": old})
             self.database.clusterings.delete_one({"_id": old})
             log.info("dropped an old clustering", version=old)
+        past = {"arrival": {"$exists": True}, "arrival.version": {"$ne": current}}
+        self.database.profiles.update_many(past, {"$unset": {"arrival": ""}})
 
     @staticmethod
     def _document(version: str, moment: datetime, result: ClusterResult, authors: int) -> dict[str, Any]:
@@ -197,6 +290,9 @@ class SegmentStore:
             "births": births,
             "deaths": deaths,
             "drift": {str(segment): moved for segment, moved in result.matching.moved.items()},
+            "reach": {str(segment): reach for segment, reach in result.reach.items()},
             "moved_authors": result.moved_authors,
+            "new_authors": result.new_authors,
+            "arrivals_kept": result.arrivals_kept,
             "faults": result.faults,
         }

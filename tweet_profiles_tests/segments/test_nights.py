@@ -106,10 +106,10 @@ def save(database: Store, profiles: pd.DataFrame) -> None:
     database.profiles.insert_many(documents)
 
 
-def night(database: Store, profiles: pd.DataFrame) -> tuple[str, ClusterResult]:
+def night(database: Store, profiles: pd.DataFrame, **config: Any) -> tuple[str, ClusterResult]:
     """One nightly clustering, written and switched to."""
     store = SegmentStore(database)
-    result = clustered(profiles, store)
+    result = clustered(profiles, store, **config)
     version = store.write_version(result, profiles["author_key"])
     store.switch(version)
     return version, result
