@@ -2,7 +2,8 @@
 
 What belongs here: drawing. What does not: computing what is drawn. Figures stand on a light panel of their own, so
 that they read the same in a light and in a dark page; colours are Okabe and Ito's, which colour-blind readers can tell
-apart. No pyplot: figures are made in server processes and must not pile up in global state.
+apart, with wine for their yellow, which hardly shows on a light panel. No pyplot: figures are made in server processes
+and must not pile up in global state.
 """
 
 import io
@@ -11,12 +12,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from PIL import Image
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#882255", "#000000")
 LABEL_COLOURS = {"negative": "#D55E00", "neutral": "#999999", "positive": "#0072B2"}
 PANEL = "#FBFBFD"
 INK = "#1F2430"
 MAX_BYTES = 100_000
+PALETTE = 128
+"""Colours a PNG: enough for lines and heat maps, and a third of the bytes that full colour takes."""
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -36,14 +41,16 @@ def _tidy(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def png_bytes(figure: Figure, max_bytes: int = MAX_BYTES) -> bytes:
-    """The figure as PNG of at most `max_bytes`, at a lower resolution if need be; no metadata about the machine.
+    """The figure as PNG with a palette, of at most `max_bytes`, at a lower resolution if need be; no metadata about the
+    machine.
 
     Raises:
         ValueError: if it does not fit even at the lowest resolution.
     """
     for dpi in (110, 90, 70, 50):
-        target = io.BytesIO()
-        figure.savefig(target, format="png", dpi=dpi, metadata={"Software": None})
+        drawn, target = io.BytesIO(), io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
+        Image.open(drawn).convert("RGB").quantize(PALETTE, dither=Image.Dither.NONE).save(target, "png", optimize=True)
         if target.tell() <= max_bytes:
             return target.getvalue()
     raise ValueError(f"a figure does not fit into {max_bytes} bytes")
@@ -178,9 +185,199 @@ def segment_sizes(names: Sequence[str], shares: Mapping[str, Sequence[float]]) -
     _tidy(axes, "Share of the authors, coloured by the mood of their tweets", "share of the authors", "")
     axes.set_yticks(range(len(names)), list(names), fontsize=8)
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend(fontsize=8, loc="lower right")
     return figure
+
+
+def silhouettes(names: Sequence[str], curves: Sequence[Sequence[float]], mean: float | None) -> Figure:
+    """How well the authors of each segment fit in: a band a segment, from its worst fitting author to its best.
+
+    Args:
+        names: the segments.
+        curves: silhouette coefficients of each from low to high, as quantiles; empty where withheld.
+        mean: over all authors, None if there is none.
+    """
+    figure = _figure(6.8, 1.5 + 0.5 * len(names))
+    axes = figure.add_subplot()
+    for place, curve in enumerate(curves):
+        if len(curve):
+            heights = place + 0.4 - 0.8 * np.linspace(0, 1, len(curve))
+            axes.fill_betweenx(heights, 0, list(curve), color=_colour(place), linewidth=0)
+        else:
+            axes.text(0.02, place, "too few authors to show", va="center", fontsize=8, color=INK)
+    _tidy(axes, "How well authors fit into their segment", "silhouette (below 0: nearer to another segment)", "")
+    axes.axvline(0, color=INK, linewidth=0.8)
+    if mean is not None and np.isfinite(mean):
+        axes.axvline(mean, color=INK, linestyle="--", linewidth=1.2, label=f"mean {mean:.2f}")
+        axes.legend(fontsize=8, loc="lower right")
+    _segment_rows(axes, names)
+    return figure
+
+
+def sizes_over_nights(
+    nights: Sequence[str], shares: Mapping[int, Sequence[float | None]], names: Mapping[int, str]
+) -> Figure:
+    """Share of the authors of each segment, night by night.
+
+    Args:
+        nights: labels from the oldest to the newest.
+        shares: of each segment a night, None where it did not exist.
+        names: of the segments.
+    """
+    figure = _figure(7.2, max(3.4, 1.0 + 0.26 * len(shares)))
+    axes = figure.add_subplot()
+    if not nights:
+        axes.text(0.5, 0.5, "no nights yet", ha="center", va="center", color=INK, transform=axes.transAxes)
+    for place, (segment, values) in enumerate(shares.items()):
+        told = [np.nan if value is None else value for value in values]
+        axes.plot(
+            range(len(nights)),
+            told,
+            color=_colour(place),
+            marker=_marker(place),
+            markersize=4,
+            linewidth=1.6,
+            label=f"{segment} {names.get(segment, '')}".strip(),
+        )
+    _tidy(axes, "Sizes of the segments over the nights", "", "share of the authors")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_ylim(bottom=0)
+    every = max(1, -(-len(nights) // 8))
+    axes.set_xticks(range(0, len(nights), every), list(nights)[::every], fontsize=8)
+    axes.set_xlim(-0.5, max(len(nights) - 0.5, 0.5))
+    if shares:
+        figure.legend(fontsize=8, loc="outside right upper", frameon=False)
+    return figure
+
+
+def author_map(
+    x: np.ndarray,
+    y: np.ndarray,
+    authors: np.ndarray,
+    segment: np.ndarray,
+    names: Mapping[int, str],
+    *,
+    explained: tuple[float, float],
+    withheld: float,
+    k_anonymity: int,
+) -> Figure:
+    """The authors in the plane of their two principal components; a mark is a square of the plane, never one author.
+
+    Args:
+        x, y: centres of the squares.
+        authors: how many are in each; the marks' area.
+        segment: the one most of them belong to; the marks' colour and shape.
+        names: of the segments, in the order of their colours.
+        explained: share of the variance that each component holds.
+        withheld: share of the authors who are in squares with fewer than `k_anonymity`.
+        k_anonymity: see above.
+    """
+    figure = _figure(7.2, 4.4)
+    axes = figure.add_subplot()
+    largest = max(1.0, float(authors.max(initial=1)))
+    for place, (number, name) in enumerate(names.items()):
+        inside = segment == number
+        axes.scatter(
+            x[inside],
+            y[inside],
+            s=8 + 90 * np.sqrt(authors[inside] / largest),
+            color=_colour(place),
+            marker=_marker(place),
+            linewidths=0,
+            alpha=0.85,
+            label=f"{number} {name}",
+        )
+    _tidy(
+        axes,
+        "Map of the authors",
+        f"first principal component ({explained[0]:.0%} of the variance)",
+        f"second ({explained[1]:.0%})",
+    )
+    figure.supxlabel(
+        f"A mark is a square with at least {k_anonymity} authors, drawn as their largest segment; "
+        f"{withheld:.0%} of the authors are in sparser squares, not shown.",
+        fontsize=7.5,
+        color=INK,
+    )
+    if names:
+        legend = figure.legend(fontsize=8, loc="outside right upper", frameon=False)
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_sizes([40.0])  # type: ignore[attr-defined]
+    return figure
+
+
+def sentiment_by_segment(names: Sequence[str], shares: Mapping[str, Sequence[float]]) -> Figure:
+    """The mood of each segment's tweets, as a bar of 100 %.
+
+    Args:
+        names: the segments.
+        shares: "negative", "neutral" and "positive" of each; NaN where not known.
+    """
+    figure = _figure(6.8, 1.5 + 0.42 * len(names))
+    axes = figure.add_subplot()
+    left = np.zeros(len(names))
+    for label, colour in LABEL_COLOURS.items():
+        width = np.nan_to_num(np.array(shares[label], dtype=float))
+        axes.barh(range(len(names)), width, left=left, color=colour, label=label, height=0.72)
+        for place, part in enumerate(width):
+            if part >= 0.06:
+                axes.text(
+                    left[place] + part / 2,
+                    place,
+                    f"{part:.0%}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if label == "positive" else "black",
+                )
+        left += width
+    _tidy(axes, "Mood of each segment's tweets", "share of the tweets", "")
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    _segment_rows(axes, names)
+    figure.legend(fontsize=8, loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def feature_correlation(features: Sequence[str], values: np.ndarray) -> Figure:
+    """Heat map of the correlations (features, features) in -1..1; each pair once."""
+    size = 2.6 + 0.38 * len(features)
+    figure = _figure(size + 0.8, size)
+    axes = figure.add_subplot()
+    lower = np.where(np.tri(len(features), dtype=bool), np.nan_to_num(values), np.nan)
+    image = axes.imshow(lower, cmap="PuOr_r", vmin=-1, vmax=1)
+    axes.set_facecolor(PANEL)
+    axes.set_title("How the features go together", color=INK, fontsize=11, loc="left")
+    axes.set_xticks(range(len(features)), list(features), rotation=45, ha="right", color=INK, fontsize=8)
+    axes.set_yticks(range(len(features)), list(features), color=INK, fontsize=8)
+    for row, column in zip(*np.nonzero(np.abs(np.nan_to_num(np.tril(values, -1))) >= 0.1), strict=True):
+        value = values[row, column]
+        colour = "white" if abs(value) > 0.65 else INK
+        axes.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=7, color=colour)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("correlation", color=INK, fontsize=8)
+    bar.ax.tick_params(colors=INK, labelsize=7)
+    return figure
+
+
+def _colour(place: int) -> str:
+    return COLOURS[place % len(COLOURS)]
+
+
+def _marker(place: int) -> str:
+    """Shapes differ too, and where colours come again another shape does not."""
+    return "osD^vP"[(place + place // len(COLOURS)) % 6]
+
+
+def _segment_rows(axes: Axes, names: Sequence[str]) -> None:
+    """The segments from top to bottom."""
+    axes.set_yticks(range(len(names)), list(names), fontsize=8)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
 
 
 def training_curves(points: Sequence[Mapping[str, float]]) -> Figure:

@@ -1,8 +1,11 @@
 """customer_clusters: the authors in groups, stored as one version that readers switch to at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
+import numpy as np
+from matplotlib.figure import Figure
 
 from tweet_profiles import plots
 from tweet_profiles.assets.metadata import OWNERS, inline_plot, table
@@ -11,9 +14,10 @@ from tweet_profiles.contracts import SCALED_FEATURES
 from tweet_profiles.home import write_atomically
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.resources import HomeResource, MongoResource
-from tweet_profiles.segments.features import FEATURES, Scaler
+from tweet_profiles.segments.features import FEATURES, Scaler, matrix_of
 from tweet_profiles.segments.pipeline import ClusterConfig, ClusterResult, TooFewAuthorsError, cluster, sweep_rows
 from tweet_profiles.segments.store import SegmentStore
+from tweet_profiles.segments.views import author_map, silhouette_curves
 from tweet_profiles.tables import read_table
 
 NAME = "customer_clusters"
@@ -89,7 +93,8 @@ def customer_clusters(
         if switched:
             store.switch(version)
         late = store.assign_latecomers()
-    pictures = figures(result)
+        nights = store.history()
+    pictures = figures(result, matrix_of(features)[0], nights, settings.k_anonymity, config.seed)
     for name, png in pictures.items():
         write_atomically(opened.plots / f"{name}.png", lambda file, png=png: file.write(png))  # type: ignore[misc]
     yield dg.MaterializeResult(
@@ -103,9 +108,7 @@ def customer_clusters(
             **_figures_of_merit(result),
             "came_meanwhile": sum(late.assigned.values()),
             "segments": table(segment_rows(result)),
-            "elbow": inline_plot(pictures["elbow"], "Elbow"),
-            "fingerprint": inline_plot(pictures["fingerprint"], "Fingerprint"),
-            "sizes": inline_plot(pictures["sizes"], "Sizes"),
+            **{name: inline_plot(png, name.replace("_", " ").capitalize()) for name, png in pictures.items()},
             "sweep": table(sweep_rows(result.sweep)),
             "elbow_file": dg.MetadataValue.path(opened.plots / ELBOW_FILE),
         },
@@ -149,8 +152,18 @@ def segment_rows(result: ClusterResult) -> list[dict[str, object]]:
     ]
 
 
-def figures(result: ClusterResult) -> dict[str, bytes]:
-    """The plots of a clustering as PNG, by file name."""
+def figures(
+    result: ClusterResult, matrix: np.ndarray, nights: Sequence[dict[str, Any]], k_anonymity: int, seed: int
+) -> dict[str, bytes]:
+    """The plots of a clustering as PNG, by file name.
+
+    Args:
+        result: the clustering.
+        matrix: the features it was made of (authors, features).
+        nights: `SegmentStore.history`, the newest first.
+        k_anonymity: what fewer authors share is not drawn.
+        seed: of the sample for silhouettes.
+    """
     names = [f"{segment.segment} {segment.name}" for segment in result.segments]
     shares = {
         "authors": [segment.share for segment in result.segments],
@@ -158,6 +171,9 @@ def figures(result: ClusterResult) -> dict[str, bytes]:
         "neutral": [segment.neutral_share for segment in result.segments],
         "negative": [segment.negative_share for segment in result.segments],
     }
+    point = result.point
+    curves = silhouette_curves(matrix, result.segment_of, result.matching.segments, k_anonymity, seed)
+    drawn_map = author_map(matrix, result.segment_of, k_anonymity)
     drawn = {
         "elbow": plots.elbow_plot(
             [point.k for point in result.sweep],
@@ -169,5 +185,33 @@ def figures(result: ClusterResult) -> dict[str, bytes]:
         ),
         "fingerprint": plots.fingerprint(names, [FEATURES[name].label for name in result.scaler.names], result.effects),
         "sizes": plots.segment_sizes(names, shares),
+        "sentiment": plots.sentiment_by_segment(names, shares),
+        "silhouettes": plots.silhouettes(
+            names,
+            [curves[segment.segment].tolist() for segment in result.segments],
+            point.silhouette if point else None,
+        ),
+        "author_map": plots.author_map(
+            drawn_map.x,
+            drawn_map.y,
+            drawn_map.authors,
+            drawn_map.segment,
+            {segment.segment: segment.name for segment in result.segments},
+            explained=drawn_map.explained,
+            withheld=drawn_map.withheld,
+            k_anonymity=k_anonymity,
+        ),
+        "sizes_over_nights": sizes_over_nights(nights),
     }
     return {name: plots.png_bytes(figure) for name, figure in drawn.items()}
+
+
+def sizes_over_nights(nights: Sequence[dict[str, Any]]) -> Figure:
+    """The sizes of the segments that are or were, from `SegmentStore.history`, the newest night first."""
+    in_order = list(reversed(nights))
+    segments = sorted({int(segment) for night in in_order for segment in night["shares"]})
+    return plots.sizes_over_nights(
+        [f"{night['created']:%d %b}" for night in in_order],
+        {segment: [night["shares"].get(str(segment)) for night in in_order] for segment in segments},
+        {int(segment): name for night in in_order for segment, name in night["names"].items()},
+    )

@@ -5,18 +5,28 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from tweet_profiles import checks
-from tweet_profiles.assets.metadata import OWNERS, table
+from tweet_profiles import checks, plots
+from tweet_profiles.assets.metadata import OWNERS, inline_plot, table
 from tweet_profiles.contracts import SCALED_FEATURES
 from tweet_profiles.home import write_atomically
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.resources import HomeResource, MongoResource
-from tweet_profiles.segments.features import DEFAULT_FEATURES, FeatureConfig, build_features, describe_features
+from tweet_profiles.segments.features import (
+    DEFAULT_FEATURES,
+    FEATURES,
+    FeatureConfig,
+    FeatureMatrix,
+    build_features,
+    describe_features,
+    matrix_of,
+)
+from tweet_profiles.segments.views import correlation
 from tweet_profiles.tables import write_table
 
 NAME = "scaled_features"
 TABLE_FILE = "scaled_features.parquet"
 SCALER_FILE = "scaler.json"
+CORRELATION_FILE = "feature_correlation.png"
 
 
 class ScaledFeaturesConfig(dg.Config):
@@ -49,16 +59,27 @@ def scaled_features(
     matrix = build_features(profiles, FeatureConfig(tuple(config.features), config.winsor))
     found = checks.faults(matrix.frame, SCALED_FEATURES)
     yield from checks.stop_on(NAME, found, len(matrix.frame))
-    folder = home.open().features
+    opened = home.open()
+    folder = opened.features
     write_table(folder / TABLE_FILE, matrix.frame)
     write_atomically(folder / SCALER_FILE, lambda file: file.write(matrix.scaler.to_json().encode()))
+    picture = correlation_plot(matrix)
+    write_atomically(opened.plots / CORRELATION_FILE, lambda file: file.write(picture))
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(matrix.frame),
             "authors": len(matrix.frame),
             "features": len(matrix.scaler.columns),
             "feature_table": table(describe_features(matrix)),
+            "correlation": inline_plot(picture, "Correlation of the features"),
+            "correlation_file": dg.MetadataValue.path(opened.plots / CORRELATION_FILE),
             "warnings": dg.MetadataValue.json(matrix.warnings),
         },
         check_results=[checks.check_result(NAME, [], len(matrix.frame))],
     )
+
+
+def correlation_plot(matrix: FeatureMatrix) -> bytes:
+    """The correlation of the features as PNG."""
+    values, names = matrix_of(matrix.frame)
+    return plots.png_bytes(plots.feature_correlation([FEATURES[name].label for name in names], correlation(values)))
