@@ -6,6 +6,7 @@ they need when they run, so that `--help` answers at once.
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -236,6 +237,8 @@ def dev(
     if api_port:
         start_beside(api_port, f"http://{host}:{port}")
     os.chdir(project_root())
+    # Dagster stops at SIGTERM as it does at SIGINT, and a shell that starts this in the background has that ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
 
 
