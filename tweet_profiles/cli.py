@@ -171,8 +171,11 @@ def run(
     from tweet_profiles.ingest.landing import LandingZone
     from tweet_profiles.instance import dagster_instance, execute
     from tweet_profiles.pipeline import process_batches
+    from tweet_profiles.profiles.connection import connect
 
     settings, home = _open()
+    # Before minutes of scoring, not after them.
+    connect(settings, home).close()
     zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
     with dagster_instance(home) as instance:
         if instance.get_latest_materialization_event(AssetKey("sentiment_model")) is None:
