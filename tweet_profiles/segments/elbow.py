@@ -13,6 +13,10 @@ from tweet_profiles.segments.kmeans import SweepPoint
 
 MIN_EXPLAINED = 0.06
 """How much lower (natural log) than that of shuffled columns the inertia must be for a bend to count."""
+NEARLY_ALL = 0.98
+"""The kinds end where this share of the most structure is reached."""
+NEAR = 2
+"""How far from Kneedle's bend their end may be: Kneedle stops early where some kinds are small or alike."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,16 @@ def structure(points: Sequence[SweepPoint]) -> dict[int, float]:
 def choose_k(points: Sequence[SweepPoint], pinned: int | None = None) -> Choice:
     """Choose k from a sweep.
 
-    The elbow is Kneedle's (Satopaa et al. 2011) on the inertia curve, seen against that of shuffled columns
+    The elbow is first Kneedle's (Satopaa et al. 2011) on the inertia curve, seen against that of shuffled columns
     (`structure`): the inertia itself falls for any data as k grows, and bends too early where there are many kinds. It
     counts only if the inertia there is clearly below that of shuffled columns; else there is no elbow, and the k of the
-    best silhouette is taken. A pinned k wins.
+    best silhouette is taken.
+
+    Where there are real kinds, the structure without the outliers (`SweepPoint.core_structure`) rises until each kind
+    has its centre, and then no more. If that end, the smallest k with `NEARLY_ALL` of the most, is within `NEAR` of
+    Kneedle's bend, it is the elbow. Where the structure goes on rising there is no such end, and the bend stays.
+
+    A pinned k wins.
 
     Raises:
         ValueError: if no k above 1 could be fitted.
@@ -69,8 +79,24 @@ def choose_k(points: Sequence[SweepPoint], pinned: int | None = None) -> Choice:
         return Choice(
             best.k, second, False, f"no elbow: {why}; k = {best.k} has the best silhouette ({best.silhouette:.2f})"
         )
-    runner_up = best.k if best.k != knee else second
-    return Choice(knee, runner_up, True, f"elbow: the inertia curve bends at k = {knee} (Kneedle)")
+    end = _end_of_kinds(fitted)
+    if end is None or abs(end - knee) > NEAR:
+        chosen, reason = knee, f"elbow: the inertia curve bends at k = {knee} (Kneedle)"
+    else:
+        reason = (
+            f"elbow: the inertia curve bends at k = {end}; more segments tell hardly more than of shuffled features"
+        )
+        chosen = end
+    rivals = [k for k in (knee, best.k, second) if k is not None and k != chosen]
+    return Choice(chosen, rivals[0] if rivals else None, True, reason)
+
+
+def _end_of_kinds(fitted: Sequence[SweepPoint]) -> int | None:
+    """The smallest k with nearly all of the structure without outliers; None if there is none, or it still rises."""
+    most = max(fitted, key=lambda point: point.core_structure)
+    if not most.core_structure > 0 or most.k == fitted[-1].k:
+        return None
+    return next(point.k for point in fitted if point.core_structure >= NEARLY_ALL * most.core_structure)
 
 
 def _knee(points: Sequence[SweepPoint]) -> int | None:

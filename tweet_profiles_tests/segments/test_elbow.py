@@ -5,46 +5,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.choosing_k import SEPARABLE, chosen, noise, population
 from tweet_profiles.segments.elbow import choose_k
-from tweet_profiles.segments.kmeans import SweepPoint, assign, fit, sweep
+from tweet_profiles.segments.kmeans import SweepPoint, assign, core_inertia, fit
+
+SEEDS = (0, 1, 2)
+"""`benchmarks/choosing_k.py` has ten of each."""
 
 
-def population(kinds: int, seed: int, authors: int = 1500, features: int = 10) -> np.ndarray:
-    """Kinds of unequal size that overlap, heavy tails, and 5 % of authors who fit nowhere."""
-    random = np.random.default_rng(seed)
-    centres = random.normal(size=(kinds, features))
-    centres *= 3.2 / np.sqrt(((centres[:, None] - centres[None]) ** 2).sum(axis=-1) + np.eye(kinds) * 1e9).min()
-    centres *= 2.2
-    shares = random.dirichlet(np.full(kinds, 12.0))
-    kind = random.choice(kinds, size=authors, p=shares)
-    matrix = centres[kind] + random.standard_t(6, size=(authors, features)) * 0.8
-    outliers = random.random(authors) < 0.05
-    matrix[outliers] = random.normal(size=(int(outliers.sum()), features)) * np.abs(centres).max()
-    low, high = np.quantile(matrix, [0.005, 0.995], axis=0)
-    matrix = np.clip(matrix, low, high)
-    scaled: np.ndarray = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
-    return scaled
+@pytest.mark.parametrize("kinds", [3, 5, 8])
+def test_the_number_of_separable_kinds_is_found(kinds: int) -> None:
+    made = [population(kinds, seed) for seed in SEEDS]
+    assert all(one.recovered(kinds) >= SEPARABLE for one in made)
+    choices = [chosen(one.matrix, seed) for one, seed in zip(made, SEEDS, strict=True)]
+    assert [choice.k for choice in choices] == [kinds] * len(SEEDS)
+    assert all(choice.is_elbow for choice in choices)
 
 
-@pytest.mark.parametrize("kinds", [3, 5])
-def test_the_number_of_kinds_is_found_in_nine_of_ten_populations(kinds: int) -> None:
-    chosen = [choose_k(sweep(population(kinds, seed), range(2, 13), seed)).k for seed in range(10)]
-    assert chosen.count(kinds) >= 9, chosen
+def test_noise_is_said_to_have_no_elbow() -> None:
+    for seed in SEEDS:
+        choice = chosen(noise(seed), seed)
+        assert not choice.is_elbow and choice.reason.startswith("no elbow")
 
 
-def test_noise_is_said_to_have_no_elbow_in_nine_of_ten() -> None:
-    said = []
-    for seed in range(10):
-        noise = np.random.default_rng(seed).uniform(-1.7, 1.7, size=(1500, 10))
-        choice = choose_k(sweep(noise, range(2, 13), seed))
-        said.append(not choice.is_elbow and choice.reason.startswith("no elbow"))
-    assert said.count(True) >= 9
-
-
-def points(inertias: list[float], silhouettes: list[float] | None = None, null: float = 1000.0) -> list[SweepPoint]:
+def points(
+    inertias: list[float],
+    silhouettes: list[float] | None = None,
+    null: float = 1000.0,
+    core: list[float] | None = None,
+) -> list[SweepPoint]:
     values = silhouettes or [0.3] * len(inertias)
+    cores = core or [float("nan")] * len(inertias)
     return [
-        SweepPoint(k, inertia, float("nan") if k == 1 else values[k - 1], 0.0, 1.0, null)
+        SweepPoint(k, inertia, float("nan") if k == 1 else values[k - 1], 0.0, 1.0, null, cores[k - 1])
         for k, inertia in enumerate(inertias, start=1)
     ]
 
@@ -52,6 +45,34 @@ def points(inertias: list[float], silhouettes: list[float] | None = None, null: 
 def test_a_clear_bend_is_the_elbow() -> None:
     choice = choose_k(points([1000, 600, 200, 180, 165, 155, 150]))
     assert (choice.k, choice.is_elbow) == (3, True)
+
+
+BENT_AT_3 = [1000.0, 600, 200, 180, 165, 155, 150, 146]
+
+
+@pytest.mark.parametrize(
+    ("core", "k"),
+    [
+        ([0, 0.2, 0.6, 0.7, 0.7, 0.69, 0.68, 0.67], 4),  # one kind more shows once outliers have no say
+        ([0, 0.4, 0.4, 0.39, 0.38, 0.38, 0.37, 0.36], 2),
+        ([0, 0.2, 0.3, 0.4, 0.5, 0.9, 0.9, 0.8], 3),  # too far from the bend
+        ([0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], 3),  # rises to the end: no number of kinds
+        ([0, -0.2, -0.3, -0.4, -0.5, -0.6, -0.7, -0.8], 3),
+    ],
+)
+def test_the_bend_moves_to_where_the_structure_ends_if_that_is_near(core: list[float], k: int) -> None:
+    choice = choose_k(points(BENT_AT_3, core=core))
+    assert (choice.k, choice.is_elbow) == (k, True)
+    assert f"bends at k = {k}" in choice.reason
+    assert choice.runner_up != k and (k == 3 or choice.runner_up == 3)
+
+
+def test_outliers_have_no_say_in_the_core() -> None:
+    matrix = np.random.default_rng(1).normal(size=(1000, 4))
+    centre = np.zeros((1, 4))
+    far = matrix.copy()
+    far[:60] *= 1000
+    assert core_inertia(far, centre) == pytest.approx(core_inertia(matrix, centre), rel=0.15)
 
 
 def test_without_a_bend_the_best_silhouette_is_taken_and_said() -> None:
@@ -76,7 +97,7 @@ def test_every_author_is_in_the_cluster_of_the_nearest_centroid(authors: int, fe
 
 
 def test_the_same_data_and_seed_give_the_same_clusters() -> None:
-    matrix = population(5, 1)
+    matrix = population(5, 1).matrix
     first, second = fit(matrix, 5, 7), fit(matrix, 5, 7)
     assert (first.labels == second.labels).all() and (first.centroids == second.centroids).all()
     sizes = np.bincount(first.labels)

@@ -148,7 +148,7 @@ from tweet_profiles_tests.segments.test_nights import clustered, made_profiles
 client = pymongo.MongoClient(sys.argv[1], tz_aware=True)
 store = SegmentStore(client[sys.argv[2]])
 profiles = made_profiles(600, 5)
-result = clustered(profiles, store)
+result = clustered(profiles, store, k=4, k_min=4, k_max=4)
 if sys.argv[3] == "before the switch":
     store.write_version(result, profiles["author_key"])
     print("written", flush=True)
@@ -170,7 +170,7 @@ def test_a_kill_before_the_switch_leaves_readers_on_the_old_version_complete(
 ) -> None:
     profiles = made_profiles(600, 4)
     save(database, profiles)
-    version, result = night(database, profiles)
+    version, result = night(database, profiles, k=4, k_min=4, k_max=4)
     run = subprocess.Popen(
         [sys.executable, "-c", _KILLED, mongodb_server, database.name, moment],
         stdin=subprocess.PIPE,
@@ -190,7 +190,7 @@ def test_a_kill_before_the_switch_leaves_readers_on_the_old_version_complete(
     assigned = dict(store.assignments(version))
     assert [assigned[key] for key in profiles["author_key"]] == result.segment_of.tolist()
     # The next night goes on as if nothing had been.
-    following, _ = night(database, profiles)
+    following, _ = night(database, profiles, k=4, k_min=4, k_max=4)
     assert store.current_version() == following != version
 
 
@@ -200,7 +200,7 @@ def test_old_versions_go_with_all_that_belongs_to_them(database: Store) -> None:
     store = SegmentStore(database, keep=2)
     versions = []
     for _ in range(4):
-        result = clustered(profiles, store, k=3)
+        result = clustered(profiles, store, k=3, k_min=3, k_max=3)
         versions.append(store.write_version(result, profiles["author_key"]))
         store.switch(versions[-1])
         time.sleep(0.01)
@@ -252,7 +252,7 @@ def test_missing_and_infinite_values_of_profiles_never_reach_the_features() -> N
 def test_a_run_that_fails_overwrites_nothing(database: Store) -> None:
     profiles = made_profiles(200, 11)
     save(database, profiles)
-    version, _ = night(database, profiles)
+    version, _ = night(database, profiles, k=4, k_min=4, k_max=4)
     before = list(database.clusterings.find().sort("_id", pymongo.ASCENDING))
     with pytest.raises(TooFewAuthorsError):
         night(database, profiles.head(2))
