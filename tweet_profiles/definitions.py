@@ -17,6 +17,7 @@ from tweet_profiles.assets.raw_tweets import raw_tweets
 from tweet_profiles.assets.released_profiles import exported_profiles, released_profiles
 from tweet_profiles.assets.scaled_features import scaled_features
 from tweet_profiles.assets.scored_tweets import scored_tweets
+from tweet_profiles.assets.segment_report import segment_report
 from tweet_profiles.assets.sentiment_model import sentiment_model
 from tweet_profiles.assets.user_profiles import user_profiles
 from tweet_profiles.resources import default_resources
@@ -36,6 +37,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             assigned_authors,
             scaled_features,
             customer_clusters,
+            segment_report,
             released_profiles,
             exported_profiles,
         ],

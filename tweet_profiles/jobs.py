@@ -20,6 +20,12 @@ RECLUSTER = dg.define_asset_job(
     description="Scales every profile, chooses k at the elbow, stores the groups as a new version and releases them.",
 )
 
+REPORT = dg.define_asset_job(
+    "report",
+    selection=["segment_report"],
+    description="Runs the notebook that reads the segments, and keeps it as a page.",
+)
+
 PREPARE_MODEL = dg.define_asset_job(
     "prepare_model",
     selection=["sentiment_model"],
@@ -58,5 +64,5 @@ def purge_job() -> None:
 
 PURGE = purge_job
 
-ALL = [PROCESS_BATCH, RECLUSTER, PREPARE_MODEL, PULL]
+ALL = [PROCESS_BATCH, RECLUSTER, REPORT, PREPARE_MODEL, PULL]
 """The jobs over assets; `PURGE` is one of its own."""

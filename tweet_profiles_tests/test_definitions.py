@@ -23,6 +23,7 @@ ASSETS = {
     "assigned_authors",
     "scaled_features",
     "customer_clusters",
+    "segment_report",
     "released_profiles",
     "exported_profiles",
 }
@@ -36,6 +37,7 @@ def test_everything_that_should_load_does() -> None:
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "process_batch",
         "recluster",
+        "report",
         "prepare_model",
         "pull",
         "purge",

@@ -1,0 +1,56 @@
+"""Running a notebook of `notebooks/` on a home, and keeping what it shows.
+
+What belongs here: execution and rendering. What does not: which notebook is shown where (`assets`), and their tests.
+"""
+
+import os
+from pathlib import Path
+
+from tweet_profiles.errors import TweetProfilesError
+from tweet_profiles.home import Home, write_atomically
+from tweet_profiles.settings import project_root
+
+CELL_LIMIT_S = 300
+
+
+class NotebookError(TweetProfilesError):
+    """A notebook is missing, or did not run to its end."""
+
+
+def run_notebook(name: str, home: Home) -> tuple[Path, Path]:
+    """Run `notebooks/<name>.ipynb` on a home from top to bottom.
+
+    Returns:
+        The executed notebook and its rendering as HTML, in the home's exports; both stay as they were if it fails.
+
+    Raises:
+        NotebookError: naming the notebook and the error that ended it.
+    """
+    # Imported here: Jupyter takes a second, and only this needs it.
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbconvert import HTMLExporter
+
+    source = project_root() / "notebooks" / f"{name}.ipynb"
+    if not source.is_file():
+        raise NotebookError(f"{source} is not there: run from a checkout of the project")
+    notebook = nbformat.read(source, as_version=4)
+    client = NotebookClient(notebook, timeout=CELL_LIMIT_S, resources={"metadata": {"path": str(home.root)}})
+    try:
+        client.execute(env={**os.environ, "TWEET_PROFILES_HOME": str(home.root)})
+    except CellExecutionError as error:
+        raise NotebookError(f"{source.name} stopped with {error.ename}: {error.evalue}") from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise NotebookError(
+            f"{source.name} did not end ({type(error).__name__}); a cell may take {CELL_LIMIT_S} s"
+        ) from None
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    return (
+        _keep(home.exports / f"{name}.ipynb", nbformat.writes(notebook)),
+        _keep(home.exports / f"{name}.html", page),
+    )
+
+
+def _keep(path: Path, text: str) -> Path:
+    return write_atomically(path, lambda file: file.write(text.encode()))
