@@ -239,6 +239,7 @@ def dev(
     workspace = project_root() / "workspace.yaml"
     if api_port:
         start_beside(api_port, f"http://{host}:{port}")
+        os.environ.setdefault("TWEET_PROFILES_PAGE_URL", f"http://127.0.0.1:{api_port}")
     os.chdir(project_root())
     # Dagster stops at SIGTERM as it does at SIGINT, and a shell that starts this in the background has that ignored.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     api_https: bool = Field(default=False, description="the API stands behind a proxy that speaks TLS")
     api_rate_per_minute: Annotated[int, Field(ge=1)] = 600
     dagster_url: str = Field(default="http://127.0.0.1:3000", pattern="^https?://", description="the page links to it")
+    page_url: str | None = Field(
+        default=None, pattern="^https?://", description="address of the page, where it is served; the UI links to it"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("home", mode="after")

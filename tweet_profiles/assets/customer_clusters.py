@@ -18,6 +18,7 @@ from tweet_profiles.segments.features import FEATURES, Scaler, matrix_of
 from tweet_profiles.segments.pipeline import ClusterConfig, ClusterResult, TooFewAuthorsError, cluster, sweep_rows
 from tweet_profiles.segments.store import SegmentStore
 from tweet_profiles.segments.views import author_map, silhouette_curves
+from tweet_profiles.settings import Settings
 from tweet_profiles.tables import read_table
 
 NAME = "customer_clusters"
@@ -111,6 +112,7 @@ def customer_clusters(
             **{name: inline_plot(png, name.replace("_", " ").capitalize()) for name, png in pictures.items()},
             "sweep": table(sweep_rows(result.sweep)),
             "elbow_file": dg.MetadataValue.path(opened.plots / ELBOW_FILE),
+            **page_link(settings),
         },
         check_results=[
             dg.AssetCheckResult(
@@ -121,6 +123,11 @@ def customer_clusters(
             )
         ],
     )
+
+
+def page_link(settings: Settings) -> dict[str, dg.UrlMetadataValue]:
+    """The marketer's page, if it is told where it is served; it shows the new segments once they are released."""
+    return {} if settings.page_url is None else {"page": dg.MetadataValue.url(settings.page_url)}
 
 
 def _figures_of_merit(result: ClusterResult) -> dict[str, float]:
