@@ -14,7 +14,6 @@ its block has too few, joins the nearest one that has; where a whole stratum has
 """
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 BLOCK = 512
 """Records that MDAV sees at a time, at least; at least eight groups of them."""
@@ -122,6 +121,8 @@ def _merge_uniform(matrix: np.ndarray, groups: np.ndarray, sensitive: np.ndarray
         return groups
     if not fine.any():
         return np.zeros(len(groups), np.int64)
+    from scipy.spatial import cKDTree
+
     sizes = np.bincount(groups, minlength=count)
     centres = np.stack([np.bincount(groups, weights=column, minlength=count) / sizes for column in matrix.T], axis=1)
     target = np.arange(count)

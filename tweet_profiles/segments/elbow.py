@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from kneed import KneeLocator
 
 from tweet_profiles.segments.kmeans import SweepPoint
 
@@ -103,5 +102,7 @@ def _knee(points: Sequence[SweepPoint]) -> int | None:
     gaps = {1: 0.0, **structure(points)}
     if len(gaps) < 3:
         return None
+    from kneed import KneeLocator
+
     locator = KneeLocator(list(gaps), list(gaps.values()), curve="concave", direction="increasing")
     return int(locator.knee) if locator.knee is not None and locator.knee > 1 else None

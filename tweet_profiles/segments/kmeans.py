@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, pairwise_distances, silhouette_score
 from threadpoolctl import ThreadpoolController
+
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
 
 SAMPLE = 10_000
 RESTARTS = 10
@@ -111,6 +113,8 @@ def fit(matrix: np.ndarray, k: int, seed: int, start: np.ndarray | None = None) 
         raise ValueError(f"{distinct} distinct authors cannot form {k} clusters")
     centroids = start_of(matrix, k, seed) if start is None else start
     if len(matrix) > SAMPLE:
+        from sklearn.cluster import KMeans
+
         # In single precision: half the memory to read, and centroids that agree to six digits.
         model = KMeans(k, init=centroids.astype(np.float32), n_init=1, random_state=seed)
         centroids = model.fit(matrix.astype(np.float32)).cluster_centers_.astype(np.float64)
@@ -146,15 +150,19 @@ def distinct_rows(matrix: np.ndarray, enough: int) -> int:
 @cache
 def _threads() -> ThreadpoolController:
     """Found once: looking for the libraries at every fit took as long as a fit of 1,500 rows."""
+    import sklearn.cluster  # noqa: F401 - what is not loaded yet is not found
+
     return ThreadpoolController()
 
 
-def _small_fit(matrix: np.ndarray, k: int, restarts: int, seed: int) -> KMeans:
+def _small_fit(matrix: np.ndarray, k: int, restarts: int, seed: int) -> "KMeans":
     """Fit at most `SAMPLE` rows on one thread.
 
     An iteration over so few rows takes less than waking threads for it: on a machine that was busy otherwise, a sweep
     over 5,886 authors took 126 s with OpenMP's own number of threads and 2 s with one.
     """
+    from sklearn.cluster import KMeans
+
     with _threads().limit(limits=1):
         return KMeans(k, n_init=restarts, random_state=seed).fit(matrix)
 
@@ -209,6 +217,8 @@ def sweep(
     matrix: np.ndarray, ks: Sequence[int], seed: int, progress: Callable[[int], None] | None = None
 ) -> list[SweepPoint]:
     """The figures of every k that the authors allow, k = 1 first. Silhouette and stability are of fixed samples."""
+    from sklearn.metrics import pairwise_distances, silhouette_score
+
     random = np.random.default_rng(seed)
     distinct = distinct_rows(matrix, max(ks, default=1) + 1)
     sample = _sample(matrix, SILHOUETTE_SAMPLE, random)
@@ -257,6 +267,8 @@ def sweep(
 
 def stability(matrix: np.ndarray, k: int, seed: int) -> float:
     """Mean adjusted Rand index (Hubert and Arabie 1985) of fits on random halves, judged on one sample."""
+    from sklearn.metrics import adjusted_rand_score
+
     random = np.random.default_rng(seed)
     judged = _sample(matrix, STABILITY_SAMPLE, random)
     verdicts = []

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,8 @@ def match(
     if old_centroids is None or len(old_centroids) == 0:
         fresh = tuple(range(ever_used + 1, ever_used + 1 + len(centroids)))
         return Matching(fresh, fresh, tuple(old_segments), {})
+    from scipy.optimize import linear_sum_assignment
+
     distances = np.linalg.norm(centroids[:, None, :] - old_centroids[None, :, :], axis=2)
     limit = max_distance if max_distance is not None else _half_mean_distance(centroids)
     given: dict[int, int] = {}

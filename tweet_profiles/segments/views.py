@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import silhouette_samples
 
 SILHOUETTE_SAMPLE = 2_000
 CURVE_POINTS = 41
@@ -37,6 +36,8 @@ def silhouette_curves(
     empty: dict[int, np.ndarray] = {int(segment): np.empty(0) for segment in segments}
     if not 2 <= len(np.unique(labels)) < len(labels):
         return empty
+    from sklearn.metrics import silhouette_samples
+
     values = silhouette_samples(matrix[chosen], labels)
     positions = np.linspace(0, 1, CURVE_POINTS)
     curves = {
