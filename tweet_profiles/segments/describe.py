@@ -30,7 +30,7 @@ _TRAITS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "link_share": (("Link-sharing", "link sharers"), ("Plain-spoken", "plain talkers")),
     "media_share": (("Picture-rich", "picture posters"), ("Text-only", "writers")),
     "followers": (("Far-reaching", "influencers"), ("Small-circle", "everyday users")),
-    "following": (("Well-connected", "networkers"), ("Selective", "selective followers")),
+    "following": (("Well-connected", "networkers"), ("Small-network", "onlookers")),
     "posts": (("Prolific", "prolific posters"), ("Seldom-posting", "seldom posters")),
     "account_age_days": (("Long-standing", "veterans"), ("New", "newcomers")),
     "sentiment_std": (("Moody", "changeable voices"), ("Even-tempered", "steady voices")),
@@ -75,6 +75,7 @@ class SegmentDescription:
     languages: dict[str, float]
     clients: dict[str, float]
     topics: dict[str, int]
+    """Tweets with each hashtag; first those that it uses more than everybody does."""
     confidence: float
     is_outlier_group: bool
     brief: str
@@ -156,6 +157,7 @@ def describe(
     all_traits = [traits_of(matrix, segment_of == segment, scaler) for segment in segments]
     names = name_segments(all_traits)
     all_tweets = int(profiles["tweets_seen"].sum())
+    _, everybodys_topics = _authors_and_tweets(profiles["topics"])
     described = []
     for segment, name, traits in zip(segments, names, all_traits, strict=True):
         inside = segment_of == segment
@@ -183,7 +185,7 @@ def describe(
             "part_of_day": _part_of_day(hours),
             "languages": _shares(members["languages"], k_anonymity),
             "clients": _shares(members["clients"], k_anonymity),
-            "topics": _totals(members["topics"], k_anonymity),
+            "topics": _topics(members["topics"], everybodys_topics, k_anonymity),
             "confidence": float(confidence[inside].mean()),
             "is_outlier_group": len(members) / len(profiles) < outlier_share,
         }
@@ -195,8 +197,13 @@ def describe(
 _TONES = {
     "positive": "They like the brand: thank them, invite them to share, give them something to show.",
     "neutral": "They talk about the brand without taking sides: inform, make it easy to try.",
+    "divided": "They are divided: tell them apart before you answer, and promise nothing.",
     "negative": "They are critical: listen and answer first, do not sell.",
 }
+CLEAR_LEAD = 0.2
+"""How far apart the shares of positive and negative tweets must be for one of them to set the tone: much of what is
+written is neutral whatever the mood, so the largest share alone would hide it.
+"""
 # X Ads targets operating systems and desktop, not clients: each broad kind that has an equal there.
 _DEVICES = {"mobile": ("iOS", "Android"), "web": ("Desktop",)}
 _FORMATS = (
@@ -214,7 +221,8 @@ def campaign(facts: dict[str, Any]) -> dict[str, Any]:
     """The campaign brief as data; `targeting` is in the vocabulary of X Ads.
 
     Languages, devices and hashtags come from what `describe` has not withheld already: at least the privacy threshold
-    of authors share each. Follower look-alikes are given by size, a third to three times the median member's followers.
+    of authors share each. Follower look-alikes are given by size, about a third to three times the median member's
+    followers.
     """
     followers = facts["typical"].get("followers")
     devices = [device for kind in facts["clients"] for device in _DEVICES.get(kind, ())]
@@ -232,14 +240,14 @@ def campaign(facts: dict[str, Any]) -> dict[str, Any]:
         "tone": _TONES[_mood(facts)],
         "best_hours_utc": facts["best_hours"],
         "part_of_day": facts["part_of_day"],
-        "formats": formats or ["plain text"],
+        "formats": formats or [_other_format(facts["traits"])],
         "targeting": {
             "languages": [name for name, share in facts["languages"].items() if share >= MIN_LANGUAGE_SHARE],
             "devices": devices,
             "keywords": [f"#{topic}" for topic in list(facts["topics"])[:MAX_KEYWORDS]],
             "follower_look_alikes": None
             if followers is None
-            else {"followers_from": round(followers / 3), "followers_to": round(followers * 3)},
+            else {"followers_from": _two_digits(followers / 3), "followers_to": _two_digits(followers * 3)},
         },
         "too_small_for_a_campaign": facts["is_outlier_group"],
     }
@@ -249,9 +257,7 @@ def brief(facts: dict[str, Any]) -> str:
     """The campaign brief as text: who they are, tone, when, where, and what to target."""
     plan = campaign(facts)
     targeting = plan["targeting"]
-    differs = "; ".join(
-        f"{trait.label} {_number(trait.mean)} against {_number(trait.rest)} elsewhere" for trait in facts["traits"][:4]
-    )
+    differs = "; ".join(_difference(trait) for trait in facts["traits"][:4])
     hours = ", ".join(f"{hour:02d}:00" for hour in facts["best_hours"])
     alike = targeting["follower_look_alikes"]
     reach = f"{alike['followers_from']:,} to {alike['followers_to']:,} followers" if alike else "an unknown size"
@@ -274,13 +280,35 @@ def brief(facts: dict[str, Any]) -> str:
 
 
 def _mood(facts: dict[str, Any]) -> str:
-    return max(("positive", "neutral", "negative"), key=lambda label: facts[f"{label}_share"])
+    lead = facts["positive_share"] - facts["negative_share"]
+    if abs(lead) >= CLEAR_LEAD:
+        return "positive" if lead > 0 else "negative"
+    return "neutral" if facts["neutral_share"] >= max(facts["positive_share"], facts["negative_share"]) else "divided"
+
+
+def _other_format(traits: Sequence[Trait]) -> str:
+    return "plain text" if any(trait.feature == "link_share" for trait in traits) else "those of everybody"
+
+
+def _difference(trait: Trait) -> str:
+    """A trait in the units that a reader thinks in."""
+    if trait.feature == "account_age_days":
+        return f"account age {trait.mean / 365.25:.1f} years against {trait.rest / 365.25:.1f} elsewhere"
+    if trait.feature.endswith("_share"):
+        return f"{trait.label} {trait.mean:.0%} against {trait.rest:.0%} elsewhere"
+    if trait.feature in ("sentiment_mean", "subjectivity_mean"):
+        return f"{trait.label} {100 * trait.mean:.0f} of 100 against {100 * trait.rest:.0f} elsewhere"
+    return f"{trait.label} {_number(trait.mean)} against {_number(trait.rest)} elsewhere"
 
 
 def _number(value: float) -> str:
-    if abs(value) >= 10:
-        return f"{value:,.0f}"
-    return f"{value:.2f}"
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}"
+
+
+def _two_digits(value: float) -> int:
+    """Rounded to two significant digits, which is as much as a size of an audience can mean."""
+    whole = round(value)
+    return round(whole, 2 - len(str(abs(whole))))
 
 
 def _weighted(values: pd.Series, weights: np.ndarray) -> float:
@@ -305,9 +333,22 @@ def _authors_and_tweets(column: pd.Series) -> tuple[Counter[str], Counter[str]]:
     return authors, tweets
 
 
-def _totals(column: pd.Series, k_anonymity: int, most: int = 12) -> dict[str, int]:
+def _topics(column: pd.Series, everybodys: Counter[str], k_anonymity: int, most: int = 12) -> dict[str, int]:
+    """The hashtags that enough authors share: first those used more than by everybody, by what each adds to the
+    difference (its part of the Kullback-Leibler divergence), then the commonest.
+
+    What was searched for is in nearly all tweets and tells no segment from another.
+    """
     authors, tweets = _authors_and_tweets(column)
-    return dict([(name, count) for name, count in tweets.most_common() if authors[name] >= k_anonymity][:most])
+    inside, total = sum(tweets.values()), sum(everybodys.values())
+    shared = [name for name, _ in tweets.most_common() if authors[name] >= k_anonymity]
+
+    def adds(name: str) -> float:
+        return tweets[name] * float(np.log((tweets[name] / inside) / (everybodys[name] / total)))
+
+    distinct = sorted((name for name in shared if adds(name) > 0), key=lambda name: -adds(name))
+    ranked = [*distinct, *(name for name in shared if name not in set(distinct))]
+    return {name: tweets[name] for name in ranked[:most]}
 
 
 def _shares(column: pd.Series, k_anonymity: int) -> dict[str, float]:
