@@ -237,10 +237,10 @@ def sweep(
     if not fitted:
         return points
     zero = _reference(shuffles, 1, seed)[1] - _log(core_inertia(rows, rows.mean(axis=0, keepdims=True)))
-    # Samples are fitted on one thread each, so that several values of k are worked on at a time.
+    # Samples are fitted on one thread each, so that several values of k are worked on at a time; the slowest first.
     with _threads().limit(limits=1), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        prepared = pool.map(on_samples, fitted)
-        starts = dict(zip(fitted, prepared, strict=True))
+        prepared = pool.map(on_samples, reversed(fitted))
+        starts = dict(zip(reversed(fitted), prepared, strict=True))
     for k in fitted:
         start, (null_log, null_core_log), stable = starts[k]
         clustering = fit(matrix, k, seed, start)
