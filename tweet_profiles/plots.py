@@ -190,20 +190,20 @@ def segment_sizes(names: Sequence[str], shares: Mapping[str, Sequence[float]]) -
     return figure
 
 
-def silhouettes(names: Sequence[str], curves: Sequence[Sequence[float]], mean: float | None) -> Figure:
+def silhouettes(names: Mapping[int, str], curves: Sequence[Sequence[float]], mean: float | None) -> Figure:
     """How well the authors of each segment fit in: a band a segment, from its worst fitting author to its best.
 
     Args:
-        names: the segments.
+        names: the segments by id, in the order to draw them in.
         curves: silhouette coefficients of each from low to high, as quantiles; empty where withheld.
         mean: over all authors, None if there is none.
     """
     figure = _figure(6.8, 1.5 + 0.5 * len(names))
     axes = figure.add_subplot()
-    for place, curve in enumerate(curves):
+    for place, (segment, curve) in enumerate(zip(names, curves, strict=True)):
         if len(curve):
             heights = place + 0.4 - 0.8 * np.linspace(0, 1, len(curve))
-            axes.fill_betweenx(heights, 0, list(curve), color=_colour(place), linewidth=0)
+            axes.fill_betweenx(heights, 0, list(curve), color=_colour(segment), linewidth=0)
         else:
             axes.text(0.02, place, "too few authors to show", va="center", fontsize=8, color=INK)
     _tidy(axes, "How well authors fit into their segment", "silhouette (below 0: nearer to another segment)", "")
@@ -211,7 +211,7 @@ def silhouettes(names: Sequence[str], curves: Sequence[Sequence[float]], mean: f
     if mean is not None and np.isfinite(mean):
         axes.axvline(mean, color=INK, linestyle="--", linewidth=1.2, label=f"mean {mean:.2f}")
         axes.legend(fontsize=8, loc="lower right")
-    _segment_rows(axes, names)
+    _segment_rows(axes, [_called(segment, names) for segment in names])
     return figure
 
 
@@ -229,16 +229,16 @@ def sizes_over_nights(
     axes = figure.add_subplot()
     if not nights:
         axes.text(0.5, 0.5, "no nights yet", ha="center", va="center", color=INK, transform=axes.transAxes)
-    for place, (segment, values) in enumerate(shares.items()):
+    for segment, values in shares.items():
         told = [np.nan if value is None else value for value in values]
         axes.plot(
             range(len(nights)),
             told,
-            color=_colour(place),
-            marker=_marker(place),
+            color=_colour(segment),
+            marker=_marker(segment),
             markersize=4,
             linewidth=1.6,
-            label=f"{segment} {names.get(segment, '')}".strip(),
+            label=_called(segment, names),
         )
     _tidy(axes, "Sizes of the segments over the nights", "", "share of the authors")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -268,7 +268,7 @@ def author_map(
         x, y: centres of the squares.
         authors: how many are in each; the marks' area.
         segment: the one most of them belong to; the marks' colour and shape.
-        names: of the segments, in the order of their colours.
+        names: of the segments.
         explained: share of the variance that each component holds.
         withheld: share of the authors who are in squares with fewer than `k_anonymity`.
         k_anonymity: see above.
@@ -276,17 +276,17 @@ def author_map(
     figure = _figure(7.2, 4.4)
     axes = figure.add_subplot()
     largest = max(1.0, float(authors.max(initial=1)))
-    for place, (number, name) in enumerate(names.items()):
+    for number in names:
         inside = segment == number
         axes.scatter(
             x[inside],
             y[inside],
             s=8 + 90 * np.sqrt(authors[inside] / largest),
-            color=_colour(place),
-            marker=_marker(place),
+            color=_colour(number),
+            marker=_marker(number),
             linewidths=0,
             alpha=0.85,
-            label=f"{number} {name}",
+            label=_called(number, names),
         )
     _tidy(
         axes,
@@ -364,13 +364,18 @@ def feature_correlation(features: Sequence[str], values: np.ndarray) -> Figure:
     return figure
 
 
-def _colour(place: int) -> str:
-    return COLOURS[place % len(COLOURS)]
+def _colour(segment: int) -> str:
+    """By a segment's id, so that it has the same colour in every plot and every night."""
+    return COLOURS[(segment - 1) % len(COLOURS)]
 
 
-def _marker(place: int) -> str:
-    """Shapes differ too, and where colours come again another shape does not."""
-    return "osD^vP"[(place + place // len(COLOURS)) % 6]
+def _marker(segment: int) -> str:
+    """Shapes differ too: where a colour comes again, its shape does not."""
+    return "osD^vP"[(segment - 1 + (segment - 1) // len(COLOURS)) % 6]
+
+
+def _called(segment: int, names: Mapping[int, str]) -> str:
+    return f"{segment} {names.get(segment, '')}".strip()
 
 
 def _segment_rows(axes: Axes, names: Sequence[str]) -> None:
