@@ -171,7 +171,8 @@ def figures(
         k_anonymity: what fewer authors share is not drawn.
         seed: of the sample for silhouettes.
     """
-    names = [f"{segment.segment} {segment.name}" for segment in result.segments]
+    called = {segment.segment: segment.name for segment in result.segments}
+    names = [f"{number} {name}" for number, name in called.items()]
     shares = {
         "authors": [segment.share for segment in result.segments],
         "positive": [segment.positive_share for segment in result.segments],
@@ -194,7 +195,7 @@ def figures(
         "sizes": plots.segment_sizes(names, shares),
         "sentiment": plots.sentiment_by_segment(names, shares),
         "silhouettes": plots.silhouettes(
-            names,
+            called,
             [curves[segment.segment].tolist() for segment in result.segments],
             point.silhouette if point else None,
         ),
@@ -203,7 +204,7 @@ def figures(
             drawn_map.y,
             drawn_map.authors,
             drawn_map.segment,
-            {segment.segment: segment.name for segment in result.segments},
+            called,
             explained=drawn_map.explained,
             withheld=drawn_map.withheld,
             k_anonymity=k_anonymity,

@@ -52,9 +52,9 @@ def test_the_plots_of_a_clustering_are_each_below_a_hundred_kilobytes() -> None:
 @pytest.mark.parametrize(
     "figure",
     [
-        plots.silhouettes(["1 all"], [[0.1, 0.2]], 0.15),
-        plots.silhouettes([f"1 {LONG}", "2 few"], [[-0.1, 0.3], []], None),
-        plots.silhouettes(["1 all"], [[]], NAN),
+        plots.silhouettes({1: "all"}, [[0.1, 0.2]], 0.15),
+        plots.silhouettes({1: LONG, 40: "few"}, [[-0.1, 0.3], []], None),
+        plots.silhouettes({1: "all"}, [[]], NAN),
         plots.sizes_over_nights([], {}, {}),
         plots.sizes_over_nights(["01 May"], {1: [1.0]}, {1: LONG}),
         plots.sizes_over_nights(["01 May", "02 May"], {1: [0.5, None], 2: [None, 0.2]}, {}),
