@@ -11,6 +11,7 @@ stores of 10,000 tweets of 4,000 authors and of 1,000,000 tweets of 400,000; the
 one JSON object.
 """
 
+import itertools
 import json
 import statistics
 import time
@@ -26,9 +27,10 @@ from pymongo.database import Database
 
 from tweet_profiles.contracts import SCORED_TWEETS
 from tweet_profiles.home import Home
+from tweet_profiles.profiles.buckets import merge, pack, rows_of
 from tweet_profiles.profiles.connection import connect
 from tweet_profiles.profiles.local_server import LocalServer
-from tweet_profiles.profiles.store import ProfileStore, score_documents
+from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.settings import Settings
 
 TWEETS, AUTHORS, BATCH = 50_000, 20_000, 1_000
@@ -121,7 +123,7 @@ def ours(database: Database[dict[str, Any]], frame: pd.DataFrame) -> float:
     start = time.perf_counter()
     store.fold_all(batches)
     seconds = time.perf_counter() - start
-    if database.scores.estimated_document_count() != len(frame):
+    if sum(len(bucket.rows) for _, bucket in store.buckets()) != len(frame):
         raise RuntimeError("not every tweet was folded")
     return seconds
 
@@ -131,11 +133,15 @@ def batch_seconds(database: Database[dict[str, Any]], stored: int) -> float:
     store = ProfileStore(database)
     store.prepare()
     authors = max(1_000, stored * 2 // 5)
+    rows: dict[str, list[Any]] = {}
     for start in range(0, stored, 50_000):
         frame = made_tweets(min(50_000, stored - start), authors, seed=start + 1, first=start)
-        for document in (documents := score_documents(frame, "b0")):
-            document["writes"] = 1
-        database.scores.insert_many(documents, ordered=False)
+        for author, row in zip(frame["author_key"], rows_of(frame, "b0"), strict=True):
+            rows.setdefault(author, []).append(row)
+    documents = ({"_id": author, "writes": 1, "tweets": pack(merge([], found)[0])} for author, found in rows.items())
+    while chunk := list(itertools.islice(documents, 5_000)):
+        database.scores.insert_many(chunk, ordered=False)
+    store.recompute(list(rows))
     seconds = []
     for trial in range(TRIALS):
         frame = made_tweets(BATCH, authors, seed=10**6 + trial, first=10**9 + trial * BATCH)

@@ -37,7 +37,6 @@ _NOTHING_TO_DO = (
     "undrop", "user_undelete", "user_unsuspend", "user_unprotect", "scrub_geo", "user_profile_modification",
 )  # fmt: skip
 _ID = re.compile(r"[0-9]{1,20}")
-_CHUNK = 2_000
 
 
 @dataclass
@@ -95,25 +94,30 @@ def forget(
     if keep_away and author_keys:
         SuppressionList(zone.home).add(author_keys)
     done = Forgotten(searches_under_way=settle(zone))
-    dropped: set[str] = set()
+    dropped: dict[str, str] = {}
 
     def keep(tweet: Tweet) -> bool:
         gone = tweet["id"] in tweet_ids or not author_ids.isdisjoint(
             [tweet["author_id"], tweet.get("original_author_id", "")]
         )
         if gone:
-            dropped.add(tweet["id"])
+            dropped[tweet["id"]] = tweet["author_id"]
         return not gone
 
     done.landed_tweets = sum(zone.rewrite(keep).values())
-    all_tweets = tweet_ids | dropped
+    all_tweets = tweet_ids | dropped.keys()
     tweet_keys = frozenset(tweet_key(secret, tweet) for tweet in all_tweets)
     home = zone.home
     done.raw_rows = _clear_tables(home.raw, author_id=author_ids, tweet_id=all_tweets)
     done.scored_rows = _clear_tables(home.scored, author_key=author_keys, tweet_key=tweet_keys)
     done.feature_rows = _clear_tables(home.features, author_key=author_keys)
     done.quarantined = _clear_quarantine(home, author_ids | tweet_ids)
-    done.profiles, done.profiles_recomputed = _clear_store(store, author_keys, tweet_keys)
+    done.profiles = store.forget(sorted(author_keys))
+    # A tweet whose batch is not there any more may be anybody's.
+    is_anybodys = bool(tweet_ids - dropped.keys())
+    writers = {author_key(secret, author) for author in dropped.values()} - author_keys
+    emptied, done.profiles_recomputed = store.forget_tweets(tweet_keys, None if is_anybodys else writers)
+    done.profiles += emptied
     log.info("forgot", **vars(done))
     return done
 
@@ -233,20 +237,3 @@ def _clear_quarantine(home: Home, ids: frozenset[str]) -> int:
             write_atomically(path, lambda file, kept=kept: file.writelines(kept))  # type: ignore[misc]
             removed += len(lines) - len(kept)
     return removed
-
-
-def _clear_store(store: ProfileStore, authors: frozenset[str], tweets: frozenset[str]) -> tuple[int, int]:
-    """Remove authors' scores and profiles; compute anew the profiles of others that lost a tweet."""
-    removed = store.forget(sorted(authors))
-    database, keys, touched = store.database, sorted(tweets), set()
-    for start in range(0, len(keys), _CHUNK):
-        chosen = {"_id": {"$in": keys[start : start + _CHUNK]}}
-        touched |= set(database.scores.distinct("author", chosen))
-        database.scores.delete_many(chosen)
-    touched -= authors
-    remaining = set(database.scores.distinct("author", {"author": {"$in": sorted(touched)}}))
-    removed += store.forget(sorted(touched - remaining))
-    # A profile's clock counts the writes of its scores. With scores gone it would be ahead of them for good.
-    database.profiles.update_many({"_id": {"$in": sorted(remaining)}}, {"$set": {"clock": 0}})
-    store.recompute(sorted(remaining))
-    return removed, len(remaining)

@@ -28,6 +28,7 @@ from pymongo.database import Database
 from tweet_profiles.contracts import RELEASED_PROFILES
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.profiles.anonymise import DIVERSITY, Anonymised, anonymise, facts_of, typed
+from tweet_profiles.profiles.buckets import FIELDS
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.profiles.timelines import timelines
 
@@ -254,14 +255,15 @@ def _assignments(database: Database[Document], clustering: str, authors: pd.Seri
 def _tweets(database: Database[Document], segment_of: pd.Series) -> pd.DataFrame:
     """The tweets of released authors, as `timelines` takes them."""
     places = {author: place for place, author in enumerate(segment_of.index)}
-    shown = {"_id": 0, "author": 1, "created_hour": 1, "sentiment": 1, "label": 1}
+    chosen = [FIELDS.index(name) for name in ("created_hour", "sentiment", "label")]
     rows = [
-        (places[score["author"]], score["created_hour"], score["sentiment"], score["label"])
-        for score in database.scores.find({}, shown).batch_size(CHUNK)
-        if score["author"] in places
+        (places[author], *(row[place] for place in chosen))
+        for author, bucket in ProfileStore(database).buckets()
+        if author in places
+        for row in bucket.rows
     ]
     frame = pd.DataFrame(rows, columns=["author", "day", "sentiment", "label"])
-    frame["day"] = pd.to_datetime(frame["day"], utc=True).dt.floor("D")
+    frame["day"] = pd.to_datetime(frame["day"] * 3600, unit="s", utc=True).dt.floor("D")
     frame["label"] = frame["label"].astype("category")
     return frame.assign(segment=segment_of.to_numpy()[frame["author"].to_numpy("int64")])
 

@@ -4,41 +4,33 @@ What belongs here: everything that `prepare` sets up on a database. What does no
 Validators are made from the pandera contracts, so that there is one source of what a column is.
 
 Collections:
-    scores    one document a tweet: {_id: pseudonym, author, order, writes, created_hour, sentiment, ...}, no text
+    scores    one document an author: {_id: pseudonym, writes, tweets}, the scores of its tweets (`buckets`), no text
     profiles  one document an author: {_id: pseudonym, clock, schema_version, ... USER_PROFILES ..., assignments}
     topics    {_id: pseudonym of a hashtag, name}: only hashtags that enough authors share
     state     small facts: the schema version, the current clustering
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pandera.pandas as pa
 import structlog
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, DuplicateKeyError
 
-from tweet_profiles.contracts import LABELS, USER_PROFILES
+from tweet_profiles.contracts import USER_PROFILES
 from tweet_profiles.errors import DatabaseError
+from tweet_profiles.profiles.buckets import merge, pack, row_of_version_1, unpack
 
 log = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
 
-SCHEMA_VERSION = 1
-MIGRATIONS: dict[int, Callable[[Database[Document]], None]] = {}
-"""By the version they lead to; each must bear being run again, because a kill may come before the version is noted."""
+SCHEMA_VERSION = 2
 
 _BSON_TYPES = {"int64": ["int", "long"], "float64": ["double", "int", "long"], "boolean": "bool", "string": "string"}
-_INDEXES = {
-    "scores": [[("author", ASCENDING)]],
-    "profiles": [
-        [("last_seen", DESCENDING)],
-        [("sentiment_mean", ASCENDING)],
-        [("tweets_seen", DESCENDING)],
-    ],
-}
 
 
 def profile_validator() -> Document:
@@ -55,22 +47,19 @@ def profile_validator() -> Document:
 
 
 def score_validator() -> Document:
-    """`$jsonSchema` of a score document: above all, that there is nothing in it that could hold a text."""
-    unit = {"bsonType": ["double", "int"], "minimum": 0, "maximum": 1}
+    """`$jsonSchema` of a bucket: its characters are those of numbers, keys and codes, so that no text can be in it."""
     key = {"bsonType": "string", "pattern": "^[0-9a-f]{32}$"}
+    rows = {"bsonType": "string", "pattern": r'^\[\[[\[\]0-9A-Za-z",./_:+-]*\]\]$'}
     return {
         "$jsonSchema": {
             "bsonType": "object",
-            "required": ["_id", "author", "order", "writes", "created_hour", "sentiment", "subjectivity", "label"],
+            "required": ["_id", "writes", "tweets"],
             "properties": {
                 "_id": key,
-                "author": key,
-                "sentiment": unit,
-                "subjectivity": unit,
-                "label": {"enum": list(LABELS)},
-                "created_hour": {"bsonType": "date"},
-                "text": {"not": {}},
+                "writes": {"bsonType": ["int", "long"], "minimum": 1},
+                "tweets": rows,
             },
+            "additionalProperties": False,
         }
     }
 
@@ -108,14 +97,45 @@ def prepare(database: Database[Document]) -> None:
         return
     for name, validator in (("profiles", profile_validator()), ("scores", score_validator())):
         _ensure_validator(database, name, validator)
-    for name, indexes in _INDEXES.items():
-        for keys in indexes:
-            database[name].create_index(keys)
     for step in range(version + 1, SCHEMA_VERSION + 1):
         MIGRATIONS[step](database)
         log.info("migrated the database", schema_version=step)
     # Noted last: who is killed before begins again, and every step bears that.
     database.state.update_one({"_id": "schema"}, {"$set": {"version": SCHEMA_VERSION}}, upsert=True)
+
+
+def _scores_by_author(database: Database[Document]) -> None:
+    """To version 2: from one document a tweet to one an author, and without indexes that nothing asked for.
+
+    A bucket's `writes` begin where the writes of its tweets ended, so that profiles stay up to date.
+    """
+    old = {"author": {"$exists": True}}
+    found = database.scores.find(old).sort("author", ASCENDING)
+    for author, group in itertools.groupby(found, key=lambda document: document["author"]):
+        documents = list(group)
+        rows = [row_of_version_1(document) for document in documents]
+        while True:
+            present = database.scores.find_one({"_id": author})
+            merged, _ = merge([] if present is None else unpack(present), rows)
+            if present is not None and merged == unpack(present):
+                break
+            writes = sum(document["writes"] for document in documents) if present is None else present["writes"]
+            bucket = {"_id": author, "writes": writes, "tweets": pack(merged)}
+            try:
+                if present is None:
+                    database.scores.insert_one(bucket)
+                else:
+                    database.scores.replace_one({"_id": author, "writes": writes}, {**bucket, "writes": writes + 1})
+            except DuplicateKeyError:
+                continue
+    database.scores.delete_many(old)
+    for name in ("scores", "profiles"):
+        database[name].drop_indexes()
+    database.profiles.update_many({}, {"$set": {"schema_version": 2}})
+
+
+MIGRATIONS: dict[int, Callable[[Database[Document]], None]] = {2: _scores_by_author}
+"""By the version they lead to; each must bear being run again, because a kill may come before the version is noted."""
 
 
 def _ensure_validator(database: Database[Document], name: str, validator: Document) -> None:

@@ -3,15 +3,17 @@
 What belongs here: writing and reading documents so that replays, overlaps, kills and runs at the same time all end in
 the same ones. What does not: the numbers in a profile (`compute`), and the shape of the collections (`schema`).
 
-How it is exactly once. A batch first writes its tweets' scores under their pseudonyms: a tweet that is there is
-replaced only by a later observation. Then the profiles of all authors of the batch are computed from all their scores.
-Whoever is killed in between is run again and computes them then. Two runs at a time cannot leave a stale profile: each
-score counts its writes, their sum is the author's clock, and a profile is only written over one whose clock is not
-ahead. Of two runs that touch an author, the one that reads last has seen both runs' scores, and so the higher clock.
+How it is exactly once. The scores of an author are one document (`buckets`). Folding merges a batch into the buckets of
+its authors, each in one atomic replace that fails if another run was first, and is then done again from what that run
+wrote. Merging a thing twice changes nothing, so whoever is killed is simply run again. Then the profiles of all authors
+of the batch are computed from their buckets. A bucket counts its writes, and a profile carries the count that it was
+computed from as its clock: it is never written over one that was computed later.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,8 +23,9 @@ from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, BulkWriteError, ConnectionFailure, PyMongoError
 
-from tweet_profiles.contracts import ACCOUNT_COUNTS, ENGAGEMENT, TWEET_FLAGS, USER_PROFILES, UTC
+from tweet_profiles.contracts import USER_PROFILES
 from tweet_profiles.errors import DatabaseError
+from tweet_profiles.profiles.buckets import TWEET, Outcome, Row, merge, pack, rows_of, score_frame, unpack
 from tweet_profiles.profiles.compute import profiles_of
 from tweet_profiles.profiles.schema import SCHEMA_VERSION, Document, prepare
 
@@ -33,27 +36,20 @@ CHUNK = 2_000
 LOOKUP = 25
 """Values looked up a request. The local server compares each document with every value asked for: in one probe looking
 up 2,000 at once took four times as long a value as looking up 25; MongoDB's own takes either."""
-SCORE_DIGITS = 4
+BUFFER = 50_000
+"""Tweets folded at a time: many batches touch an author once then, and their rows fit into memory."""
 _DUPLICATE_KEY = 11000
-_SCORE_FIELDS = (
-    "created_hour",
-    "sentiment",
-    "subjectivity",
-    "label",
-    "lang",
-    "client_kind",
-    "topics",
-    "account_created_month",
-    *TWEET_FLAGS,
-    *ENGAGEMENT,
-    *ACCOUNT_COUNTS,
-    "verified",
-    "verified_kind",
-    "protected",
-)
 _NULLABLE = tuple(name for name, column in USER_PROFILES.columns.items() if column.nullable)
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """An author's scores, and how often they were written."""
+
+    writes: int
+    rows: list[Row]
 
 
 @dataclass
@@ -107,26 +103,16 @@ class ProfileStore:
         """
         total = FoldResult()
         authors: set[str] = set()
-        for batch, scored in batches:
-            result = FoldResult()
-            documents = score_documents(scored, batch)
-            for start in range(0, len(documents), CHUNK):
-                self._write_scores(documents[start : start + CHUNK], result)
-            self._name_topics(scored)
-            authors.update(scored["author_key"])
-            total.tweets_new += result.tweets_new
-            total.tweets_replaced += result.tweets_replaced
-            total.tweets_known += result.tweets_known
-            if written is not None:
-                written(batch, result)
+        for buffered in _buffers(batches):
+            authors.update(self._fold(buffered, total, written))
         total.authors = sorted(authors)
-        return self.recompute(total.authors, total)
+        return total
 
     def recompute(self, authors: Sequence[str], result: FoldResult | None = None) -> FoldResult:
-        """Compute the profiles of `authors` from their scores and write those that differ."""
+        """Compute the profiles of `authors` from their buckets and write those that are not up to date."""
         result = result or FoldResult()
         for start in range(0, len(authors), CHUNK):
-            self._recompute_chunk(authors[start : start + CHUNK], result)
+            self._write_profiles(self._read_buckets(authors[start : start + CHUNK]), result)
         return result
 
     def count(self) -> int:
@@ -160,11 +146,41 @@ class ProfileStore:
         removed = 0
         for start in range(0, len(keys), LOOKUP):
             chunk = keys[start : start + LOOKUP]
-            self._patiently(lambda chunk=chunk: self.database.scores.delete_many({"author": {"$in": chunk}}))  # type: ignore[misc]
+            self._patiently(lambda chunk=chunk: self.database.scores.delete_many({"_id": {"$in": chunk}}))  # type: ignore[misc]
             removed += self._patiently(
                 lambda chunk=chunk: self.database.profiles.delete_many({"_id": {"$in": chunk}})  # type: ignore[misc]
             ).deleted_count
         return removed
+
+    def forget_tweets(self, tweets: AbstractSet[str], authors: Iterable[str] | None = None) -> tuple[int, int]:
+        """Remove single tweets; returns how many profiles went with their last tweet, and how many were computed anew.
+
+        Args:
+            tweets: pseudonyms.
+            authors: pseudonyms of all who may have written them; None looks through every bucket.
+        """
+        found = self.buckets() if authors is None else self._read_buckets(sorted(authors)).items()
+        touched = [author for author, bucket in found if any(row[TWEET] in tweets for row in bucket.rows)]
+        emptied: list[str] = []
+        for start in range(0, len(touched), CHUNK):
+            pending = touched[start : start + CHUNK]
+            while pending:
+                left = {
+                    author: Bucket(bucket.writes, [row for row in bucket.rows if row[TWEET] not in tweets])
+                    for author, bucket in self._read_buckets(pending).items()
+                }
+                emptied += [author for author, bucket in left.items() if not bucket.rows]
+                operations = [_bucket_replacement(author, bucket) for author, bucket in left.items() if bucket.rows]
+                pending = [] if self._bulk("scores", operations) == len(operations) else pending
+        removed = self.forget(emptied)
+        remaining = sorted(set(touched) - set(emptied))
+        self.recompute(remaining)
+        return removed, len(remaining)
+
+    def buckets(self) -> Iterator[tuple[str, Bucket]]:
+        """Every author with its bucket."""
+        for document in self.database.scores.find({}).batch_size(CHUNK):
+            yield document["_id"], Bucket(document["writes"], unpack(document))
 
     def status(self) -> dict[str, Any]:
         """Counts, indexes and schema version, for people."""
@@ -186,31 +202,74 @@ class ProfileStore:
             chunk = list(authors[start : start + LOOKUP])
             yield from self.database.profiles.find({"_id": {"$in": chunk}}, shown).sort("_id", 1)
 
-    def _write_scores(self, documents: list[Document], result: FoldResult) -> None:
-        """Bring the scores up to these observations. Most tweets are new: what meets its own key is looked at then."""
-        refused = self._insert("scores", [{**document, "writes": 1} for document in documents])
-        result.tweets_new += len(documents) - len(refused)
-        pending = [documents[index] for index in refused]
-        counted = False
+    def _fold(
+        self,
+        batches: list[tuple[str, pd.DataFrame]],
+        total: FoldResult,
+        written: Callable[[str, FoldResult], None] | None,
+    ) -> Iterable[str]:
+        """Fold batches at once; returns their authors."""
+        arriving: dict[str, list[Row]] = {}
+        origins: dict[str, list[int]] = {}
+        for number, (batch, scored) in enumerate(batches):
+            for author, row in zip(scored["author_key"], rows_of(scored, batch), strict=True):
+                arriving.setdefault(author, []).append(row)
+                origins.setdefault(author, []).append(number)
+        counts: list[Counter[Outcome]] = [Counter() for _ in batches]
+        buckets: dict[str, Bucket] = {}
+        authors = list(arriving)
+        for start in range(0, len(authors), CHUNK):
+            chunk = {author: arriving[author] for author in authors[start : start + CHUNK]}
+            for author, (bucket, outcomes) in self._write_buckets(chunk).items():
+                buckets[author] = bucket
+                for number, outcome in zip(origins[author], outcomes, strict=True):
+                    counts[number][outcome] += 1
+        for (batch, scored), count in zip(batches, counts, strict=True):
+            self._name_topics(scored)
+            result = FoldResult(count["new"], count["replaced"], count["known"])
+            total.tweets_new += result.tweets_new
+            total.tweets_replaced += result.tweets_replaced
+            total.tweets_known += result.tweets_known
+            if written is not None:
+                written(batch, result)
+        for start in range(0, len(authors), CHUNK):
+            self._write_profiles({author: buckets[author] for author in authors[start : start + CHUNK]}, total)
+        return authors
+
+    def _write_buckets(self, arriving: dict[str, list[Row]]) -> dict[str, tuple[Bucket, list[Outcome]]]:
+        """Merge rows into the buckets of their authors, and tell what became of each row."""
+        done: dict[str, tuple[Bucket, list[Outcome]]] = {}
+        for author, rows in arriving.items():
+            merged, outcomes = merge([], rows)
+            done[author] = (Bucket(1, merged), outcomes)
+        # Inserting is far cheaper than looking first; who is known is looked at then.
+        authors = list(arriving)
+        new = [{"_id": author, "writes": 1, "tweets": pack(done[author][0].rows)} for author in authors]
+        pending = [authors[place] for place in self._insert("scores", new)]
+        for author in pending:
+            del done[author]
         while pending:
-            present = {
-                document["_id"]: document for document in self._find("scores", "_id", [d["_id"] for d in pending])
-            }
-            later = [document for document in pending if _supersedes(document, present.get(document["_id"]))]
-            if not counted:
-                result.tweets_replaced += len(later)
-                result.tweets_known += len(pending) - len(later)
-                counted = True
-            operations = [
-                ReplaceOne(
-                    {"_id": document["_id"], "writes": present[document["_id"]]["writes"]},
-                    {**document, "writes": present[document["_id"]]["writes"] + 1},
-                )
-                for document in later
-            ]
-            done = self._bulk("scores", operations)
-            # Nearly always all of them are written; else another run was at the same tweets: look again.
-            pending = [] if done == len(operations) else later
+            operations = []
+            replaced = []
+            present = self._read_buckets(pending)
+            for author in pending:
+                stored = present.get(author, Bucket(0, []))
+                merged, outcomes = merge(stored.rows, arriving[author])
+                # Told once: who must try again finds some of its own rows there.
+                outcomes = done[author][1] if author in done else outcomes
+                if merged == stored.rows:
+                    done[author] = (stored, outcomes)
+                    continue
+                replaced.append(author)
+                operations.append(_bucket_replacement(author, Bucket(stored.writes, merged)))
+                done[author] = (Bucket(stored.writes + 1, merged), outcomes)
+            # Nearly always all of them are written; else another run was at the same authors: look again.
+            pending = [] if self._bulk("scores", operations) == len(operations) else replaced
+        return done
+
+    def _read_buckets(self, authors: Sequence[str]) -> dict[str, Bucket]:
+        found = self._find("scores", "_id", authors)
+        return {document["_id"]: Bucket(document["writes"], unpack(document)) for document in found}
 
     def _insert(self, collection: str, documents: list[Document]) -> list[int]:
         """Insert documents; returns the places of those whose key was there already."""
@@ -229,28 +288,32 @@ class ProfileStore:
             )
         return found
 
-    def _recompute_chunk(self, authors: Sequence[str], result: FoldResult) -> None:
-        found = self._find("scores", "author", authors)
-        if not found:
+    def _write_profiles(self, buckets: dict[str, Bucket], result: FoldResult) -> None:
+        """Compute the profiles of these authors and write those that are not up to date."""
+        if not buckets:
             return
-        scores = _score_frame(found)
-        clocks = scores.groupby("author_key")["writes"].sum()
-        profiles = [
-            {"_id": row.pop("author_key"), "clock": int(clock), "schema_version": SCHEMA_VERSION, **row}
-            for row, clock in zip(_records(profiles_of(scores)), clocks, strict=True)
-        ]
-        known = {
-            document["_id"] for document in self._find("profiles", "_id", [p["_id"] for p in profiles], {"_id": 1})
+        profiles = {
+            row["author_key"]: row
+            for row in _records(profiles_of(score_frame({a: b.rows for a, b in buckets.items()})))
         }
-        new = [profile for profile in profiles if profile["_id"] not in known]
-        # Inserting is far cheaper than an upsert; who was made meanwhile by another run is updated like the others.
-        overtaken = {new[place]["_id"] for place in self._insert("profiles", [_told(profile) for profile in new])}
-        operations = [_profile_update(profile) for profile in profiles if profile["_id"] in known | overtaken]
-        written = self._bulk_result("profiles", operations)
+        for author, profile in profiles.items():
+            del profile["author_key"]
+            profile |= {"_id": author, "clock": buckets[author].writes, "schema_version": SCHEMA_VERSION}
+        # A bucket that was written once is nearly always of a new author, whom to insert is far cheaper than to upsert.
+        new = [_told(profiles[author]) for author, bucket in buckets.items() if bucket.writes == 1]
+        there = {new[place]["_id"] for place in self._insert("profiles", new)}
+        result.created += len(new) - len(there)
+        known = [author for author, bucket in buckets.items() if bucket.writes > 1 or author in there]
+        current = {
+            (profile["_id"], profile["clock"], profile["schema_version"])
+            for profile in self._find("profiles", "_id", known, {"clock": 1, "schema_version": 1})
+        }
+        stale = [author for author in known if (author, buckets[author].writes, SCHEMA_VERSION) not in current]
+        written = self._bulk_result("profiles", [_profile_update(profiles[author]) for author in stale])
         upserted, updated = len(written.get("upserted", [])), written.get("nModified", 0)
-        result.created += len(new) - len(overtaken) + upserted
+        result.created += upserted
         result.updated += updated
-        result.unchanged += len(operations) - upserted - updated
+        result.unchanged += len(known) - upserted - updated
 
     def _name_topics(self, scored: pd.DataFrame) -> None:
         named = {
@@ -309,50 +372,22 @@ class ProfileStore:
                 raise DatabaseError(f"MongoDB refused an operation ({type(error).__name__})") from None
 
 
-def score_documents(scored: pd.DataFrame, batch: str) -> list[Document]:
-    """The documents of a batch's scores. `order` sorts observations of a tweet or account from old to new."""
-    hours = scored["observed_hour"].dt.strftime("%Y%m%d%H")
-    order = [f"{hour}/{batch}/{position:08d}" for hour, position in zip(hours, scored["position"], strict=True)]
-    values = {
-        name: [_plain(value) for value in scored[name].astype(object)] for name in _SCORE_FIELDS if name in scored
-    }
-    documents = []
-    for row, (tweet, author) in enumerate(zip(scored["tweet_key"], scored["author_key"], strict=True)):
-        document: Document = {"_id": tweet, "author": author, "order": order[row]}
-        document |= {name: column[row] for name, column in values.items() if column[row] is not None}
-        documents.append(document)
-    return documents
+def _buffers(batches: Iterable[tuple[str, pd.DataFrame]]) -> Iterator[list[tuple[str, pd.DataFrame]]]:
+    """Batches in groups of at least BUFFER tweets, but for the last."""
+    waiting: list[tuple[str, pd.DataFrame]] = []
+    for batch, scored in batches:
+        waiting.append((batch, scored))
+        if sum(len(frame) for _, frame in waiting) >= BUFFER:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
 
 
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or value is pd.NaT:
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
-    if isinstance(value, float):
-        return None if value != value else round(value, SCORE_DIGITS)  # noqa: PLR0124
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return value
-
-
-def _supersedes(document: Document, present: Document | None) -> bool:
-    """Whether an observation is to replace the stored one: it is later, or the same one scored anew."""
-    if present is None or document["order"] < present["order"]:
-        return False
-    stored = {name: value for name, value in present.items() if name != "writes"}
-    return bool(stored != document)
-
-
-def _score_frame(documents: list[Document]) -> pd.DataFrame:
-    frame = pd.DataFrame(documents).rename(columns={"_id": "tweet_key", "author": "author_key"})
-    types: dict[str, Any] = dict.fromkeys((*ENGAGEMENT, *ACCOUNT_COUNTS), "Int64")
-    types |= dict.fromkeys((*TWEET_FLAGS, "verified", "protected"), "boolean")
-    types |= dict.fromkeys(("lang", "client_kind", "verified_kind", "label"), "string")
-    types |= dict.fromkeys(("created_hour", "account_created_month"), UTC)
-    for name in types.keys() - set(frame.columns):
-        frame[name] = None
-    return frame.astype(types)
+def _bucket_replacement(author: str, bucket: Bucket) -> ReplaceOne[Document]:
+    """Write a bucket if it is still the one that was read, with `writes` as read; one that was never there is made."""
+    document = {"_id": author, "writes": bucket.writes + 1, "tweets": pack(bucket.rows)}
+    return ReplaceOne({"_id": author, "writes": bucket.writes}, document, upsert=bucket.writes == 0)
 
 
 def _records(profiles: pd.DataFrame) -> Iterator[Document]:

@@ -106,7 +106,7 @@ def test_an_author_is_gone_from_every_place_and_the_others_stay(zone, store):
     kept = everything(zone.home.root)
     assert GONE.encode() not in kept and key.encode() not in kept
     assert (done.landed_tweets, done.raw_rows, done.scored_rows, done.feature_rows, done.quarantined) == (6, 6, 6, 1, 1)
-    assert store.database.scores.count_documents({"author": key}) == 0
+    assert store.database.scores.count_documents({"_id": key}) == 0
     assert store.database.profiles.find_one({"_id": key}) is None
     assert {int(one["id"]) for batch in zone.keys() for one in zone.read(batch)} == {2, 5, 6}
     for batch in zone.keys():
