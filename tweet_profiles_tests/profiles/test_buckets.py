@@ -15,7 +15,7 @@ from tweet_profiles.profiles import buckets
 from tweet_profiles.profiles.buckets import CREATED, FIELDS, TWEET, merge, pack, rows_of, score_frame, unpack
 from tweet_profiles.profiles.schema import SCHEMA_VERSION
 from tweet_profiles.profiles.store import ProfileStore
-from tweet_profiles_tests.profiles.test_store import frame, key, row
+from tweet_profiles_tests.profiles.scratch import frame, key, row
 
 
 def observation(tweet: int, hour: int, sentiment: float) -> list[Any]:

@@ -1,12 +1,7 @@
 """The profile store on a real server: exactly once, whatever happens in whatever order."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,71 +19,11 @@ from tweet_profiles.errors import DatabaseError
 from tweet_profiles.profiles.schema import SCHEMA_VERSION
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.tables import read_table, write_table
+from tweet_profiles_tests.profiles.kills import load_and_kill
+from tweet_profiles_tests.profiles.scratch import HOUR, START, assert_profiles, expected, frame, key, row
 from tweet_profiles_tests.servers import local_database
 
 Store = Database[dict[str, Any]]
-HOUR = pd.Timedelta(hours=1)
-START = pd.Timestamp("2026-01-01", tz="UTC")
-
-
-def key(kind: str, number: int) -> str:
-    return f"{kind}{number:031x}"
-
-
-def row(tweet: int, author: int, *, observed: int = 100, sentiment: float = 0.5, position: int = 0, **more: Any) -> Any:
-    """One scored tweet; what is not given is missing."""
-    return {
-        "tweet_key": key("1", tweet),
-        "author_key": key("a", author),
-        "created_hour": START + tweet % 50 * 30 * HOUR,
-        "observed_hour": START + observed * HOUR,
-        "position": position,
-        "sentiment": sentiment,
-        "subjectivity": round(1 - sentiment, 4),
-        "label": "positive" if sentiment > 0.6 else "negative" if sentiment < 0.4 else "neutral",
-        "topics": [],
-        "topic_names": [],
-        **more,
-    }
-
-
-def frame(rows: list[Any]) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
-    for name in SCORED_TWEETS.columns:
-        if name not in table:
-            table[name] = None
-    types = {name: column.dtype.type for name, column in SCORED_TWEETS.columns.items()}
-    return SCORED_TWEETS.validate(table[list(SCORED_TWEETS.columns)].astype(types))
-
-
-def expected(observations: dict[int, tuple[tuple[int, str, int], Any]]) -> dict[str, dict[str, float]]:
-    """Profiles from scratch, in plain Python, of the latest observation of each tweet."""
-    by_author: dict[str, list[tuple[tuple[int, str, int], Any]]] = {}
-    for order, entry in observations.values():
-        by_author.setdefault(entry["author_key"], []).append((order, entry))
-    result = {}
-    for author, entries in by_author.items():
-        sentiments = [entry["sentiment"] for _, entry in entries]
-        likes = [entry["likes"] for _, entry in entries if entry.get("likes") is not None]
-        newest_last = sorted(entries, key=lambda pair: (pair[0], pair[1]["tweet_key"]))
-        followers = [entry["followers"] for _, entry in newest_last if entry.get("followers") is not None]
-        result[author] = {
-            "tweets_seen": len(entries),
-            "sentiment_mean": float(np.mean(sentiments)),
-            "sentiment_std": float(np.std(sentiments)),
-            "positive_share": float(np.mean([value > 0.6 for value in sentiments])),
-            "likes_per_tweet": float(np.mean(likes)) if likes else float("nan"),
-            "followers": float(followers[-1]) if followers else float("nan"),
-        }
-    return result
-
-
-def assert_profiles(store: ProfileStore, wanted: dict[str, dict[str, float]]) -> None:
-    got = store.frame().set_index("author_key")
-    assert set(got.index) == set(wanted)
-    for author, numbers in wanted.items():
-        for name, value in numbers.items():
-            assert got.loc[author, name] == pytest.approx(value, abs=2e-6, nan_ok=True), (author, name)
 
 
 def test_a_profile_is_created_if_new_and_updated_if_known(database: Store) -> None:
@@ -286,52 +221,10 @@ def test_whatever_happens_profiles_are_those_computed_from_scratch(database: Sto
     )
 
 
-_FOLDER = """
-import sys
-from pathlib import Path
-import pymongo
-from tweet_profiles.contracts import SCORED_TWEETS
-from tweet_profiles.profiles.store import ProfileStore
-from tweet_profiles.tables import read_table
-client = pymongo.MongoClient(sys.argv[1], tz_aware=True, serverSelectionTimeoutMS=3000)
-store = ProfileStore(client["killed"], patience_s=2)
-store.prepare()
-for path in sorted(Path(sys.argv[2]).glob("*.parquet")):
-    store.fold(read_table(path, SCORED_TWEETS, "scored_tweets"), path.stem)
-"""
-
-
 def test_killing_the_run_or_the_database_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    draw = random.Random(11)
-    stored: dict[Any, tuple[tuple[int, str, int], Any]] = {}
-    for number in range(12):
-        rows = [
-            row(draw.randrange(2500), 0, observed=number, position=position, sentiment=round(draw.random(), 4))
-            for position in range(300)
-        ]
-        unique = {entry["tweet_key"]: entry for entry in rows}
-        for entry in unique.values():
-            entry["author_key"] = key("a", int(entry["tweet_key"], 16) % 400)
-            stored[entry["tweet_key"]] = ((number, f"b{number:03d}", entry["position"]), entry)
-        write_table(tmp_path / "scored" / f"b{number:03d}.parquet", frame(list(unique.values())))
-    with local_database(tmp_path / "home") as server:
-        for kill in range(8):
-            run = subprocess.Popen(
-                [sys.executable, "-c", _FOLDER, server.ensure(), str(tmp_path / "scored")], stderr=subprocess.DEVNULL
-            )
-            time.sleep(1.5 + draw.random() * 2)
-            state = server.status()
-            assert state is not None
-            victim = state.pid if kill % 2 else run.pid
-            os.kill(victim, signal.SIGKILL)
-            run.wait(60)
-        subprocess.run([sys.executable, "-c", _FOLDER, server.ensure(), str(tmp_path / "scored")], check=True)
-        import pymongo
-
-        with pymongo.MongoClient(server.ensure(), tz_aware=True) as client:  # type: ignore[var-annotated]
-            store = ProfileStore(client["killed"])
-            assert sum(len(bucket.rows) for _, bucket in store.buckets()) == len(stored)
-            assert_profiles(store, expected(stored))
+    ledger = load_and_kill(tmp_path, tweets=3_000, authors=400, batches=12, kills=8, longest_s=0.5, seed=11)
+    assert ledger.unfinished >= 4, "kills that came too late show nothing"
+    assert ledger.is_clean, ledger
 
 
 def test_a_database_that_stays_away_is_named_after_the_patience(tmp_path: Path) -> None:
