@@ -3,7 +3,9 @@
 What belongs here: execution and rendering. What does not: which notebook is shown where (`assets`), and their tests.
 """
 
+import base64
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from tweet_profiles.errors import TweetProfilesError
@@ -17,11 +19,16 @@ class NotebookError(TweetProfilesError):
     """A notebook is missing, or did not run to its end."""
 
 
-def run_notebook(name: str, home: Home) -> tuple[Path, Path]:
-    """Run `notebooks/<name>.ipynb` on a home from top to bottom.
+@dataclass(frozen=True)
+class Rendered:
+    """An executed notebook: as a page in the home's exports, and as Markdown with its pictures inside, without code."""
 
-    Returns:
-        The executed notebook and its rendering as HTML, in the home's exports; both stay as they were if it fails.
+    page: Path
+    markdown: str
+
+
+def run_notebook(name: str, home: Home) -> Rendered:
+    """Run `notebooks/<name>.ipynb` on a home from top to bottom; the last page stays as it was if that fails.
 
     Raises:
         NotebookError: naming the notebook and the error that ended it.
@@ -30,7 +37,7 @@ def run_notebook(name: str, home: Home) -> tuple[Path, Path]:
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from nbconvert import HTMLExporter
+    from nbconvert import HTMLExporter, MarkdownExporter
 
     source = project_root() / "notebooks" / f"{name}.ipynb"
     if not source.is_file():
@@ -46,11 +53,8 @@ def run_notebook(name: str, home: Home) -> tuple[Path, Path]:
             f"{source.name} did not end ({type(error).__name__}); a cell may take {CELL_LIMIT_S} s"
         ) from None
     page, _ = HTMLExporter().from_notebook_node(notebook)
-    return (
-        _keep(home.exports / f"{name}.ipynb", nbformat.writes(notebook)),
-        _keep(home.exports / f"{name}.html", page),
-    )
-
-
-def _keep(path: Path, text: str) -> Path:
-    return write_atomically(path, lambda file: file.write(text.encode()))
+    text, resources = MarkdownExporter(exclude_input=True).from_notebook_node(notebook)
+    for picture, content in resources["outputs"].items():
+        text = text.replace(f"({picture})", f"(data:image/png;base64,{base64.b64encode(content).decode()})")
+    kept = write_atomically(home.exports / f"{name}.html", lambda file: file.write(page.encode()))
+    return Rendered(kept, text)

@@ -1,7 +1,7 @@
 """segment_report: the notebook `03_reading_segments`, run on the current segments and kept as a page.
 
-nbclient rather than dagstermill: that is in beta, and runs a changed copy of a notebook, while this runs it as an
-analyst does and as the tests do. The Dagster UI renders the executed notebook itself.
+nbclient rather than dagstermill: that is in beta, runs a changed copy of a notebook while this runs it as an analyst
+does, and shows it by a page of the Dagster UI that opens only what lies below the server's working directory.
 """
 
 import dagster as dg
@@ -25,7 +25,7 @@ NOTEBOOK = "03_reading_segments"
     pool="clustering",
     description=(
         "The notebook that reads the segments, run from top to bottom on the current clustering: aggregates alone. "
-        "Shown here by its button, and kept as a page among the exports."
+        "Shown here as `report`, and kept as a page among the exports."
     ),
 )
 def segment_report(home: HomeResource, mongo: MongoResource) -> dg.MaterializeResult:
@@ -35,15 +35,14 @@ def segment_report(home: HomeResource, mongo: MongoResource) -> dg.MaterializeRe
     if current is None:
         raise dg.Failure("there is no clustering yet: materialize customer_clusters first", allow_retries=False)
     try:
-        notebook, page = run_notebook(NOTEBOOK, home.open())
+        rendered = run_notebook(NOTEBOOK, home.open())
     except NotebookError as error:
         raise dg.Failure(f"{error}. The last report stays.", allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={
             "clustering": current.version,
             "segments": current.k,
-            "notebook": dg.MetadataValue.notebook(notebook),
-            "page": dg.MetadataValue.path(page),
-            "page_bytes": page.stat().st_size,
+            "report": dg.MetadataValue.md(rendered.markdown),
+            "page": dg.MetadataValue.path(rendered.page),
         }
     )
