@@ -22,7 +22,7 @@ from tweet_profiles.errors import SettingError, TweetProfilesError
 from tweet_profiles.home import Home
 from tweet_profiles.ingest.cli import ingest_app
 from tweet_profiles.logs import configure_logs
-from tweet_profiles.profiles.cli import db_app
+from tweet_profiles.profiles.cli import db_app, release_app
 from tweet_profiles.sentiment.errors import ModelError
 from tweet_profiles.settings import Settings, load_settings, project_root
 
@@ -34,6 +34,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(db_app)
+app.add_typer(release_app)
 app.add_typer(ingest_app)
 app.add_typer(api_app)
 console = Console()

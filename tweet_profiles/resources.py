@@ -17,6 +17,7 @@ from tweet_profiles.home import Home
 from tweet_profiles.ingest.landing import LandingZone
 from tweet_profiles.ingest.x_config import XSettings, load_x_settings, require
 from tweet_profiles.profiles.connection import connect
+from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.sentiment.scoring import Scorer, load_scorer
 from tweet_profiles.settings import Settings, load_settings
 
@@ -65,11 +66,13 @@ class MongoResource(dg.ConfigurableResource):
 
     @contextmanager
     def database(self) -> Iterator[Database[dict[str, Any]]]:
-        """A connection for the duration of one step. Raises DatabaseError if none can be had."""
+        """The prepared database for the duration of one step. Raises DatabaseError if it cannot be had."""
         settings = self.home.settings()
         client = connect(settings, self.home.open())
         try:
-            yield client[settings.mongodb_database]
+            database = client[settings.mongodb_database]
+            ProfileStore(database).prepare()
+            yield database
         finally:
             client.close()
 

@@ -41,7 +41,6 @@ def user_profiles(
     folder = home.open().scored
     with mongo.database() as database:
         store = ProfileStore(database)
-        store.prepare()
         rows: list[dict[str, Any]] = []
 
         def batches() -> Iterator[tuple[str, pd.DataFrame]]:

@@ -238,6 +238,7 @@ def forget(
     client = connect(settings, zone.home)
     try:
         store = ProfileStore(client[settings.mongodb_database])
+        store.prepare()
         secret = zone.home.pseudonym_key(settings)
         if user_ids:
             _show_counts("Forgot", asdict(forget_all(zone, store, secret, authors=user_ids)))

@@ -18,7 +18,7 @@ import pandera.pandas as pa
 import structlog
 from pymongo import ASCENDING
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid, DuplicateKeyError
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure
 
 from tweet_profiles.contracts import USER_PROFILES
 from tweet_profiles.errors import DatabaseError
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 Document = dict[str, Any]
 
 SCHEMA_VERSION = 2
+_NAMESPACE_EXISTS = 48
 
 _BSON_TYPES = {"int64": ["int", "long"], "float64": ["double", "int", "long"], "boolean": "bool", "string": "string"}
 
@@ -141,5 +142,8 @@ MIGRATIONS: dict[int, Callable[[Database[Document]], None]] = {2: _scores_by_aut
 def _ensure_validator(database: Database[Document], name: str, validator: Document) -> None:
     try:
         database.create_collection(name, validator=validator)
-    except CollectionInvalid:
+    except (CollectionInvalid, OperationFailure) as error:
+        # Made before, or by another process since this one looked.
+        if isinstance(error, OperationFailure) and error.code != _NAMESPACE_EXISTS:
+            raise
         database.command("collMod", name, validator=validator)

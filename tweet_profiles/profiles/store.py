@@ -38,6 +38,7 @@ LOOKUP = 25
 up 2,000 at once took four times as long a value as looking up 25; MongoDB's own takes either."""
 BUFFER = 50_000
 """Tweets folded at a time: many batches touch an author once then, and their rows fit into memory."""
+COLLECTIONS = ("profiles", "scores", "topics", "clusterings", "segments", "releases", "released_profiles", "timelines")
 _DUPLICATE_KEY = 11000
 _NULLABLE = tuple(name for name, column in USER_PROFILES.columns.items() if column.nullable)
 
@@ -185,12 +186,11 @@ class ProfileStore:
     def status(self) -> dict[str, Any]:
         """Counts, indexes and schema version, for people."""
         state = self.database.state.find_one({"_id": "schema"})
-        collections = ("profiles", "scores", "topics", "clusterings", "segments")
         return {
             "database": self.database.name,
             "schema_version": None if state is None else state["version"],
-            "counts": {name: self.database[name].count_documents({}) for name in collections},
-            "indexes": {name: sorted(self.database[name].index_information()) for name in ("profiles", "scores")},
+            "counts": {name: self.database[name].count_documents({}) for name in COLLECTIONS},
+            "indexes": {name: sorted(self.database[name].index_information()) for name in COLLECTIONS},
         }
 
     def _find_profiles(self, authors: Sequence[str] | None) -> Iterator[Document]:
