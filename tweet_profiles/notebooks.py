@@ -38,6 +38,7 @@ def run_notebook(name: str, home: Home) -> Rendered:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from nbconvert import HTMLExporter, MarkdownExporter
+    from traitlets.config import Config
 
     source = project_root() / "notebooks" / f"{name}.ipynb"
     if not source.is_file():
@@ -53,7 +54,9 @@ def run_notebook(name: str, home: Home) -> Rendered:
             f"{source.name} did not end ({type(error).__name__}); a cell may take {CELL_LIMIT_S} s"
         ) from None
     page, _ = HTMLExporter().from_notebook_node(notebook)
-    text, resources = MarkdownExporter(exclude_input=True).from_notebook_node(notebook)
+    # The Dagster UI shows no HTML inside Markdown: tables go in as text.
+    told = Config({"NbConvertBase": {"display_data_priority": ["image/png", "text/markdown", "text/plain"]}})
+    text, resources = MarkdownExporter(exclude_input=True, config=told).from_notebook_node(notebook)
     for picture, content in resources["outputs"].items():
         text = text.replace(f"({picture})", f"(data:image/png;base64,{base64.b64encode(content).decode()})")
     kept = write_atomically(home.exports / f"{name}.html", lambda file: file.write(page.encode()))

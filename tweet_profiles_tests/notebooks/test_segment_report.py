@@ -41,6 +41,7 @@ def test_the_notebook_is_run_and_kept_as_a_page(home: Home, own_database: str) -
     assert not any(key in page for key in profiles["author_key"])
     assert all(segment.name in told["report"] for segment in result.segments)
     assert told["report"].count("data:image/png;base64,") >= 2 and "import numpy" not in told["report"]
+    assert "<style" not in told["report"] and "<table" not in told["report"]
 
 
 def test_without_a_clustering_it_is_said_what_to_do_first(home: Home, own_database: str) -> None:
