@@ -27,7 +27,7 @@ from tweet_profiles_tests.conftest import Command
 from tweet_profiles_tests.segments.test_nights import made_profiles, night, save
 
 Store = Database[dict[str, Any]]
-PROFILES = made_profiles(1_200, 3)
+PROFILES = made_profiles(1_000, 3)
 
 
 def parts_of(authors: int, segments: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -39,7 +39,7 @@ def parts_of(authors: int, segments: int, seed: int) -> tuple[pd.DataFrame, np.n
 
 def released(database: Store, profiles: pd.DataFrame, k: int = 5) -> str:
     """A night of clustering and a release of it, switched to; its version."""
-    clustering, _ = night(database, profiles)
+    clustering, _ = night(database, profiles, k_max=4)
     version, _ = make_release(database, clustering, model_version="m1", k=k)
     ReleaseStore(database).switch(version)
     return version
@@ -100,7 +100,7 @@ def test_readers_see_one_whole_release_or_the_one_before(database: Store) -> Non
     first = released(database, PROFILES)
     current = store.current()
     assert current is not None and current.version == first and current.authors == len(list(store.rows(current)))
-    clustering, _ = night(database, PROFILES)
+    clustering, _ = night(database, PROFILES, k_max=4)
     second, _ = make_release(database, clustering, model_version="m1", k=5)
     assert store.current() == current
     store.switch(second)
@@ -128,7 +128,7 @@ def test_a_kill_before_the_switch_leaves_readers_on_the_old_release_and_the_next
 ) -> None:
     save(database, PROFILES)
     first = released(database, PROFILES)
-    clustering, _ = night(database, PROFILES)
+    clustering, _ = night(database, PROFILES, k_max=4)
     process = multiprocessing.get_context("spawn").Process(
         target=_write_until_killed, args=(mongodb_server, database.name, clustering)
     )
@@ -197,6 +197,6 @@ def test_the_commands_tell_what_there_is_and_write_it_where_asked(
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["released_profiles.csv"]
     status = command("db", "status").stdout
-    assert version in status and "profiles" in status and "1,200" in status
+    assert version in status and "profiles" in status and "1,000" in status
     unwritable = command("export", "/proc/nowhere")
     assert unwritable.returncode == 1 and "/proc/nowhere" in unwritable.stderr
