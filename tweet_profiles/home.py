@@ -86,6 +86,16 @@ class Home:
         """The pseudonyms' secret, mode 0600."""
         return self.root / "pseudonym.key"
 
+    @property
+    def rotation_file(self) -> Path:
+        """Is there while the key is being rotated."""
+        return self.root / "key_rotation.json"
+
+    @property
+    def forgotten_file(self) -> Path:
+        """The pseudonyms of authors who asked to be forgotten."""
+        return self.root / "forgotten_authors.txt"
+
     @classmethod
     def open(cls, root: Path) -> "Home":
         """Make the folders that are missing, with their modes.
@@ -109,13 +119,22 @@ class Home:
             ) from error
         return home
 
+    def refuse_during_rotation(self) -> None:
+        """Raise HomeError while stored pseudonyms may be of two keys."""
+        if self.rotation_file.exists():
+            raise HomeError(
+                f"the key of the pseudonyms is being rotated ({self.rotation_file}): if that was interrupted, "
+                "finish it with `tweet-profiles db rotate-key`"
+            )
+
     def pseudonym_key(self, settings: Settings) -> bytes:
-        """The secret of the HMAC pseudonyms: the setting's, else the home's own, made once.
+        """The secret of the HMAC pseudonyms: the setting's, else the home's own, made once; a line a rotation.
 
         Raises:
             HomeError: if the key file can be read by others or is damaged; a new key would give every
-                author a second profile, so none is made in its place.
+                author a second profile, so none is made in its place. Also while it is being rotated.
         """
+        self.refuse_during_rotation()
         if settings.pseudonym_key is not None:
             return settings.pseudonym_key.get_secret_value().encode()
         path = self.secret_key_file

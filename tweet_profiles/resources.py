@@ -68,7 +68,9 @@ class MongoResource(dg.ConfigurableResource):
     def database(self) -> Iterator[Database[dict[str, Any]]]:
         """The prepared database for the duration of one step. Raises DatabaseError if it cannot be had."""
         settings = self.home.settings()
-        client = connect(settings, self.home.open())
+        home = self.home.open()
+        home.refuse_during_rotation()
+        client = connect(settings, home)
         try:
             database = client[settings.mongodb_database]
             ProfileStore(database).prepare()

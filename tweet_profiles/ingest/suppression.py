@@ -18,7 +18,7 @@ class SuppressionList:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._file = home.root / "forgotten_authors.txt"
+        self._file = home.forgotten_file
         self._version: tuple[int, int] | None = None
         self._keys: frozenset[str] = frozenset()
         self._secret = b""

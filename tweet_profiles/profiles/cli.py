@@ -70,6 +70,31 @@ def status() -> None:
         )
 
 
+@db_app.command("rotate-key")
+def rotate() -> None:
+    """Put a new key on top of the pseudonyms' key and give everything stored its new pseudonyms.
+
+    Do so when the key may have become known. Authors keep their profiles. Copies made before, of the database or of
+    tables, stay readable with the old key: delete them.
+    """
+    from tweet_profiles.instance import UNFINISHED, RunsFilter, dagster_instance
+    from tweet_profiles.profiles.connection import connect
+    from tweet_profiles.profiles.rotation import rotate_key
+    from tweet_profiles.profiles.store import ProfileStore
+
+    settings = load_settings()
+    home = Home.open(settings.home)
+    with connect(settings, home) as client, dagster_instance(home) as instance:
+        database = client[settings.mongodb_database]
+        ProfileStore(database).prepare()
+        done = rotate_key(home, settings, database, lambda: bool(instance.get_runs(RunsFilter(statuses=UNFINISHED))))
+    console.print(
+        f"The key is rotated: {done.authors:,} authors, {done.topics:,} hashtags and {done.tables:,} tables have new "
+        f"pseudonyms. Keep {home.secret_key_file} as you would a password, and delete copies of what there was before.",
+        soft_wrap=True,
+    )
+
+
 @release_app.command("export")
 def export_release(
     folder: Annotated[

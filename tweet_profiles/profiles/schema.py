@@ -96,13 +96,18 @@ def prepare(database: Database[Document]) -> None:
         )
     if known is not None and version == SCHEMA_VERSION:
         return
-    for name, validator in (("profiles", profile_validator()), ("scores", score_validator())):
-        _ensure_validator(database, name, validator)
+    ensure_validators(database)
     for step in range(version + 1, SCHEMA_VERSION + 1):
         MIGRATIONS[step](database)
         log.info("migrated the database", schema_version=step)
     # Noted last: who is killed before begins again, and every step bears that.
     database.state.update_one({"_id": "schema"}, {"$set": {"version": SCHEMA_VERSION}}, upsert=True)
+
+
+def ensure_validators(database: Database[Document]) -> None:
+    """Make the collections that have validators, or give them theirs."""
+    for name, validator in (("profiles", profile_validator()), ("scores", score_validator())):
+        _ensure_validator(database, name, validator)
 
 
 def _scores_by_author(database: Database[Document]) -> None:
