@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -199,15 +201,22 @@ def test_what_lies_right_of_the_scores_holds_no_id_text_or_handle(
             secret |= {tweet["id"], tweet["author_id"], tweet["text"][:40]}
     sample = (home.private / "sample.jsonl").read_text()
     secret |= set(_values(sample, "username")) | set(_values(sample, "name")) | set(_values(sample, "location"))
-    kept = [path.read_bytes() for path in home.root.rglob("*") if path.is_file() and home.private not in path.parents]
+    files = [path for path in home.root.rglob("*") if path.is_file() and home.private not in path.parents]
+    kinds = {path.suffix for path in files}
+    assert {".parquet", ".csv", ".png", ".db"} <= kinds, "tables, the export, plots and Dagster's records are searched"
+    kept = [path.read_bytes() for path in files]
+    for path in files:
+        # Strings are packed in Parquet and cut into pages in SQLite: unpack them before searching.
+        if path.suffix == ".parquet":
+            kept.append(pd.read_parquet(path).to_json(orient="records", date_format="iso").encode())
+        elif path.suffix == ".db":
+            with closing(sqlite3.connect(path)) as records:
+                kept.append("\n".join(records.iterdump()).encode())
     with pymongo.MongoClient(mongodb_server) as client:  # type: ignore[var-annotated]
         for name in client[own_database].list_collection_names():
             kept.append(repr(list(client[own_database][name].find())).encode())
     kept += [done.stdout.encode(), done.stderr.encode()]
     stored = b"\n".join(kept)
-    for path in home.scored.glob("*.parquet"):
-        # Strings are packed in Parquet: unpack them before searching.
-        stored += pd.read_parquet(path).to_json(orient="records", date_format="iso").encode()
     assert len(secret) > 1000 and len(stored) > 100_000
     assert not [value for value in secret if value.encode() in stored]
 
