@@ -34,7 +34,7 @@ from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.settings import Settings
 
 TWEETS, AUTHORS, BATCH = 50_000, 20_000, 1_000
-ROUNDS = 2
+ROUNDS = 1
 STORED = (10_000, 1_000_000)
 TRIALS = 7
 
