@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from rest_framework.exceptions import APIException
@@ -147,14 +147,17 @@ def segment(request: HttpRequest, key: Key, segment: int) -> HttpResponse:
 
 
 @page
-def brief(request: HttpRequest, key: Key, segment: int) -> HttpResponse:
-    """The brief as a text file."""
+def brief(request: HttpRequest, key: Key, segment: int, form: str) -> HttpResponse:
+    """The brief as a file: text, or JSON for a tool."""
     source = reader()
     found = source.consistent(lambda snapshot: snapshot.segment(segment))
     if found is None:
         return problems.not_found(request)
-    response = HttpResponse(found["brief"] + "\n", content_type="text/plain; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="brief-segment-{segment}.txt"'
+    if form == "json":
+        response: HttpResponse = JsonResponse(found["campaign"], json_dumps_params={"indent": 2, "ensure_ascii": False})
+    else:
+        response = HttpResponse(found["brief"] + "\n", content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="brief-segment-{segment}.{form}"'
     return response
 
 

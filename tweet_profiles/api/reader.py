@@ -28,11 +28,13 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure
 
+from tweet_profiles.api.table import tables
 from tweet_profiles.contracts import RELEASED_PROFILES
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.home import Home
 from tweet_profiles.profiles.connection import connect
-from tweet_profiles.segments.describe import Trait, brief
+from tweet_profiles.profiles.release import PART
+from tweet_profiles.segments.describe import Trait, brief, campaign
 from tweet_profiles.segments.features import FEATURES
 from tweet_profiles.settings import Settings, load_settings
 
@@ -44,7 +46,6 @@ SORTS = ("sentiment_mean", "subjectivity_mean", "tweets_seen", "segment_confiden
 """Columns that are never missing, so that a page can begin after a value."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 HISTORY = 30
-BATCH = 2_000
 CONNECT_S = 3.0
 REST_S = 1.0
 """After a failed connection, requests are refused for so long without another try."""
@@ -156,17 +157,15 @@ class Reader:
     def __init__(self, database: Database[Document]):
         self.database = database
 
-    def prepare(self) -> None:
-        """Make the indexes that pages in an order need. May be called any number of times."""
-        for sort in SORTS:
-            self.database.released_profiles.create_index([("release", 1), (sort, ASCENDING), ("_id", ASCENDING)])
-
     def version(self) -> str:
-        """The release that readers use.
+        """The release to read: the current one as soon as its rows are in memory, until then the one before.
 
         Raises:
             NoReleaseError: before the first.
         """
+        return tables.readable(self.database, self._current())
+
+    def _current(self) -> str:
         pointer = self.database.state.find_one({"_id": "release"})
         if pointer is None:
             raise NoReleaseError
@@ -174,7 +173,7 @@ class Reader:
 
     def is_whole(self, version: str) -> bool:
         """Whether a release is surely all there: it is the current one, or the one before."""
-        current = self.version()
+        current = self._current()
         if version == current:
             return True
         before = self.database.releases.find_one(
@@ -274,9 +273,12 @@ class Reader:
     ) -> list[Document]:
         """At most `limit` rows, with their `_id`, in the order of a column (ties by `_id`) or of `_id`.
 
-        `after` is the value and the `_id` of the last row seen. The rest of a value's rows are asked for by
-        themselves, so that both questions are ranges of one index.
+        `after` is the value and the `_id` of the last row seen. MongoDB is asked only until the release is in memory
+        (`table`).
         """
+        table = tables.get(self.database, version)
+        if table is not None:
+            return table.page(chosen, sort, descending, after, limit)
         rows = self.database.released_profiles
         query = {**chosen, "release": version}
         way = DESCENDING if descending else ASCENDING
@@ -301,11 +303,14 @@ class Reader:
         Raises:
             ReleaseGoneError: at the end, if the release was dropped while it was read.
         """
+        table = tables.get(self.database, version)
+        if table is not None:
+            yield from table.parts(chosen)
+            return
         part: list[Document] = []
-        fields = {"_id": 0, **dict.fromkeys(COLUMNS, 1)}
-        for row in self.database.released_profiles.find({**chosen, "release": version}, fields).batch_size(BATCH):
+        for row in self.database.released_profiles.find({**chosen, "release": version}).batch_size(PART):
             part.append(row)
-            if len(part) == BATCH:
+            if len(part) == PART:
                 yield part
                 part = []
         if not self.is_whole(version):
@@ -420,11 +425,12 @@ def public_segment(
         "topics": list(document["topics"]),
         "traits": traits,
         "fingerprint": _fingerprint(number, clustering),
+        "confidence": coarse(document["confidence"], step),
         "is_outlier_group": bool(document["is_outlier_group"]),
     }
     typical = {name: significant(value) for name, value in document["typical"].items()}
     told = {**shown, "typical": typical, "traits": [Trait(**trait) for trait in traits]}
-    return {**shown, "brief": brief(told)}
+    return {**shown, "brief": brief(told), "campaign": campaign(told)}
 
 
 def _trend(number: int, history: list[Document]) -> float | None:

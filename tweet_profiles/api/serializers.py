@@ -212,6 +212,7 @@ class Segment(serializers.Serializer):
     topics = serializers.ListField(child=serializers.CharField())
     traits = TraitShape(many=True)
     fingerprint = FingerprintShape(many=True)
+    confidence = serializers.FloatField(help_text="how sure the assignment of its authors is, 0 to 1")
     is_outlier_group = serializers.BooleanField()
 
 
@@ -231,13 +232,63 @@ class OneSegment(serializers.Serializer):
     segment = Segment()
 
 
+class Difference(serializers.Serializer):
+    """What sets a segment apart."""
+
+    feature = serializers.CharField()
+    typical = serializers.FloatField()
+    elsewhere = serializers.FloatField()
+
+
+class Mood(serializers.Serializer):
+    """Shares of a segment's tweets."""
+
+    positive = serializers.FloatField()
+    neutral = serializers.FloatField()
+    negative = serializers.FloatField()
+
+
+class LookAlikes(serializers.Serializer):
+    """The size of accounts whose followers are like the segment."""
+
+    followers_from = serializers.IntegerField()
+    followers_to = serializers.IntegerField()
+
+
+class Targeting(serializers.Serializer):
+    """What to enter in X Ads."""
+
+    languages = serializers.ListField(child=serializers.CharField())
+    devices = serializers.ListField(child=serializers.CharField())
+    keywords = serializers.ListField(child=serializers.CharField())
+    follower_look_alikes = LookAlikes(allow_null=True)
+
+
+class Campaign(serializers.Serializer):
+    """The brief as data."""
+
+    segment = serializers.IntegerField()
+    name = serializers.CharField()
+    authors = serializers.IntegerField(help_text="released authors")
+    share = serializers.FloatField()
+    who = Difference(many=True)
+    mood = Mood()
+    tone = serializers.CharField()
+    best_hours_utc = serializers.ListField(child=serializers.IntegerField())
+    part_of_day = serializers.CharField()
+    formats = serializers.ListField(child=serializers.CharField())
+    targeting = Targeting()
+    too_small_for_a_campaign = serializers.BooleanField()
+
+
 class Brief(serializers.Serializer):
-    """The campaign brief of a segment."""
+    """The campaign brief of a segment, as text and as data."""
 
     release = serializers.CharField()
     segment = serializers.IntegerField()
     name = serializers.CharField()
     brief = serializers.CharField()
+    campaign = Campaign()
 
 
 class Night(serializers.Serializer):

@@ -190,6 +190,7 @@ class BriefView(ReleaseView):
             "segment": segment["segment"],
             "name": segment["name"],
             "brief": segment["brief"],
+            "campaign": segment["campaign"],
         }
 
 
@@ -486,4 +487,4 @@ def _versions(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _without_brief(segment: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in segment.items() if name != "brief"}
+    return {name: value for name, value in segment.items() if name not in ("brief", "campaign")}

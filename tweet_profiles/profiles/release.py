@@ -38,6 +38,7 @@ Document = dict[str, Any]
 
 POINTER = "release"
 CHUNK = 2_000
+PART = 5_000
 _INDEXES = {
     "released_profiles": [
         [("release", ASCENDING), ("_id", ASCENDING)],
@@ -94,27 +95,10 @@ class ReleaseStore:
         document = None if pointer is None else self.database.releases.find_one({"_id": pointer["version"]})
         return None if document is None else Release.from_document(document)
 
-    def rows(
-        self,
-        release: Release,
-        chosen: Mapping[str, Any] | None = None,
-        *,
-        after: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[Document]:
-        """Released rows in the order of their ids, streamed.
-
-        Args:
-            release: of which release.
-            chosen: a MongoDB filter on the columns of RELEASED_PROFILES.
-            after: the `_id` of the last row seen.
-            limit: at most so many.
-        """
-        query: Document = {**(chosen or {}), "release": release.version}
-        if after is not None:
-            query["_id"] = {"$gt": after}
-        cursor = self.database.released_profiles.find(query).sort("_id", ASCENDING).batch_size(CHUNK)
-        yield from cursor if limit is None else cursor.limit(limit)
+    def rows(self, release: Release) -> Iterator[Document]:
+        """Released rows in the order of their ids, streamed."""
+        for part in row_parts(self.database, release.version, release.authors):
+            yield from part
 
     def frames(self, release: Release, size: int = 50_000) -> Iterator[pd.DataFrame]:
         """The rows as RELEASED_PROFILES frames of at most `size` rows."""
@@ -165,7 +149,7 @@ class ReleaseStore:
         for start in range(0, len(anonymised.frame), CHUNK):
             self.database.released_profiles.insert_many(
                 [
-                    {"_id": f"{version}/{start + number:09d}", "release": version, **dict(zip(names, row, strict=True))}
+                    {"_id": row_id(version, start + number), "release": version, **dict(zip(names, row, strict=True))}
                     for number, row in enumerate(
                         zip(*(column[start : start + CHUNK] for column in columns), strict=True)
                     )
@@ -207,6 +191,23 @@ class ReleaseStore:
             dropped = self.database[name].delete_many({field: {"$lt": current, "$ne": previous}})
             if name == "releases" and dropped.deleted_count:
                 log.info("dropped old releases", releases=dropped.deleted_count)
+
+
+def row_parts(database: Database[Document], version: str, authors: int) -> Iterator[list[Document]]:
+    """The rows of a release in the order of their ids.
+
+    Each part is asked for by itself, as a range of ids: memory stays flat on both sides, no cursor has to outlive a
+    failover, and the local server, which finds all rows of a query before it gives the first, need not find them all.
+    """
+    for start in range(0, authors, PART):
+        ids = {"$gte": row_id(version, start), "$lt": row_id(version, start + PART)}
+        found = database.released_profiles.find({"release": version, "_id": ids})
+        yield list(found.sort("_id", ASCENDING).batch_size(PART + 1))
+
+
+def row_id(version: str, number: int) -> str:
+    """The `_id` of a released row; the numbers of a release go from 0 to its authors - 1."""
+    return f"{version}/{number:09d}"
 
 
 def make_release(

@@ -80,18 +80,16 @@ def write_release(
          "k_anonymity": K, "l_diversity": 2, "authors": groups * K, "withheld": 3, "groups": groups,
          "smallest_group": K, "complete": True}
     )  # fmt: skip
-    numbers = random.permutation(groups * K)
-    rows: list[dict[str, Any]] = []
-    for group in range(groups):
-        shared = _group(random, group, mark)
-        rows += [
-            {"_id": f"{version}/{numbers[group * K + place]:09d}", "release": version, **shared} for place in range(K)
-        ]
-        if len(rows) >= 5_000:
-            database.released_profiles.insert_many(rows, ordered=False)
-            rows = []
-    if rows:
-        database.released_profiles.insert_many(rows, ordered=False)
+    shared = [_group(random, group, mark) for group in range(groups)]
+    group_of = random.permutation(groups * K) // K
+    for start in range(0, groups * K, 5_000):
+        database.released_profiles.insert_many(
+            [
+                {"_id": f"{version}/{start + place:09d}", "release": version, **shared[group]}
+                for place, group in enumerate(group_of[start : start + 5_000])
+            ],
+            ordered=False,
+        )
     database.timelines.insert_many(
         [
             {"_id": f"{version}/{segment}/{day}", "release": version, "segment": segment,

@@ -1,5 +1,6 @@
 """The page in a browser: Debian's Chromium, headless."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,10 @@ def test_a_marketer_logs_in_reads_compares_and_downloads_a_brief(page: Page, api
         page.get_by_role("link", name="Download").click()
     text = download.value.path().read_text()
     assert text.startswith("Critical sceptics:") and "Mood:" in text
+    with page.expect_download() as download:
+        page.get_by_role("link", name="as JSON").click()
+    data = json.loads(download.value.path().read_text())
+    assert data["name"] == "Critical sceptics" and data["targeting"]["languages"] == ["en", "de"]
     page.get_by_role("link", name="Compare").last.click()
     page.get_by_label("Second").select_option(label="Amplifying fans")
     page.get_by_role("button", name="Compare").click()
