@@ -21,6 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, ClassVar, TypeVar
 
 import pymongo
@@ -33,7 +34,7 @@ from tweet_profiles.contracts import RELEASED_PROFILES
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.home import Home
 from tweet_profiles.profiles.connection import connect
-from tweet_profiles.profiles.release import PART
+from tweet_profiles.profiles.release import PART, count_rows, row_parts
 from tweet_profiles.segments.describe import Trait, brief, campaign
 from tweet_profiles.segments.features import FEATURES
 from tweet_profiles.settings import Settings, load_settings
@@ -220,7 +221,7 @@ class Reader:
         clustering = None if release is None else self.database.clusterings.find_one({"_id": release["clustering"]})
         if release is None or clustering is None:
             raise ReleaseGoneError
-        counts, labels = self._counts(version)
+        counts, labels = self._counts(release)
         documents = self.database.segments.find({"version": release["clustering"]})
         history = list(
             self.database.clusterings.find(
@@ -239,31 +240,16 @@ class Reader:
             raise ReleaseGoneError
         return Snapshot(version, release, clustering, shown, counts, labels, history)
 
-    def _counts(self, version: str) -> tuple[dict[int, int], dict[str, int]]:
-        """Released rows a segment and a mood; counted once a release and kept in `release_counts`."""
-        kept = self.database.release_counts.find_one({"_id": version})
-        if kept is None:
-            with pymongo.timeout(120):
-                found = list(
-                    self.database.released_profiles.aggregate(
-                        [
-                            {"$match": {"release": version}},
-                            {
-                                "$group": {
-                                    "_id": {"segment": "$segment", "label": "$sentiment_label"},
-                                    "authors": {"$sum": 1},
-                                }
-                            },
-                        ]
-                    )
-                )
-            kept = {"rows": [[row["_id"]["segment"], row["_id"]["label"], row["authors"]] for row in found]}
-            if self.is_whole(version):
-                self.database.release_counts.replace_one({"_id": version}, {"_id": version, **kept}, upsert=True)
-                self.database.release_counts.delete_many({"_id": {"$lt": version}})
+    def _counts(self, release: Document) -> tuple[dict[int, int], dict[str, int]]:
+        """Released rows a segment and a mood."""
+        found = release.get("counts")
+        if found is None:
+            # Written before releases were counted as they are made.
+            rows = chain.from_iterable(row_parts(self.database, release["_id"], release["authors"]))
+            found = count_rows((row["segment"], row["sentiment_label"]) for row in rows)
         counts: dict[int, int] = {}
         labels: dict[str, int] = {}
-        for segment, label, authors in kept["rows"]:
+        for segment, label, authors in found:
             counts[segment] = counts.get(segment, 0) + authors
             labels[label] = labels.get(label, 0) + authors
         return counts, labels

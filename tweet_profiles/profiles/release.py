@@ -5,7 +5,8 @@ What belongs here: documents and the order in which they are written. What does 
 
 Collections:
     releases           one document a release: {_id: version, created, clustering, model_version, k_anonymity,
-                       l_diversity, authors, withheld, groups, smallest_group, complete}
+                       l_diversity, authors, withheld, groups, smallest_group, counts, complete}; counts are
+                       [segment, mood, rows] of each that occur together
     released_profiles  {_id: "version/number", release, ... RELEASED_PROFILES ...}; numbers in random order
     timelines          {_id, release, segment or null for everybody, day, period, tweets, authors, ...}
     state              {_id: "release", version}: the pointer. It moves last: a reader who follows it finds a release
@@ -15,7 +16,8 @@ The release before the current one stays until the next, so that whoever has beg
 """
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -141,6 +143,7 @@ class ReleaseStore:
             "withheld": anonymised.withheld,
             "groups": anonymised.groups,
             "smallest_group": anonymised.smallest_group,
+            "counts": count_rows(zip(anonymised.frame["segment"], anonymised.frame["sentiment_label"], strict=True)),
             "complete": False,
         }
         self.database.releases.insert_one(document)
@@ -203,6 +206,11 @@ def row_parts(database: Database[Document], version: str, authors: int) -> Itera
         ids = {"$gte": row_id(version, start), "$lt": row_id(version, start + PART)}
         found = database.released_profiles.find({"release": version, "_id": ids})
         yield list(found.sort("_id", ASCENDING).batch_size(PART + 1))
+
+
+def count_rows(rows: Iterable[tuple[int, str]]) -> list[list[Any]]:
+    """How many rows there are of each segment and mood: [segment, mood, rows]."""
+    return [[int(segment), str(mood), number] for (segment, mood), number in sorted(Counter(rows).items())]
 
 
 def row_id(version: str, number: int) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from pymongo.database import Database
 
 from tweet_profiles.contracts import CLIENT_KINDS, PARTS_OF_DAY
-from tweet_profiles.profiles.release import ReleaseStore
+from tweet_profiles.profiles.release import ReleaseStore, count_rows
 from tweet_profiles.segments.features import DEFAULT_FEATURES, FEATURES, ScaledFeature, Scaler
 
 NAMES = ("Enthusiastic influencers", "Critical sceptics", "Amplifying fans", "Matter-of-fact reporters")
@@ -75,12 +75,13 @@ def write_release(
     random = np.random.default_rng(night)
     version = f"r{START + timedelta(days=night):%Y%m%dT%H%M%S%f}{night:06x}"
     groups = authors // K
+    shared = [_group(random, group, mark) for group in range(groups)]
+    counts = count_rows((row["segment"], row["sentiment_label"]) for row in shared for _ in range(K))
     database.releases.insert_one(
         {"_id": version, "created": datetime.now(UTC), "clustering": clustering, "model_version": "test-1",
          "k_anonymity": K, "l_diversity": 2, "authors": groups * K, "withheld": 3, "groups": groups,
-         "smallest_group": K, "complete": True}
+         "smallest_group": K, "counts": counts, "complete": True}
     )  # fmt: skip
-    shared = [_group(random, group, mark) for group in range(groups)]
     group_of = random.permutation(groups * K) // K
     for start in range(0, groups * K, 5_000):
         database.released_profiles.insert_many(

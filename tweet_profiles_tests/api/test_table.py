@@ -1,6 +1,7 @@
 """Pages from memory: the rows that MongoDB would give, and what is read while a release is not in memory yet."""
 
 import threading
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
@@ -118,3 +119,17 @@ def _until_held(tables: Tables, database: Store, version: str) -> None:
             return
         threading.Event().wait(0.05)
     raise AssertionError("the release is not in memory")
+
+
+def test_a_release_is_counted_as_its_rows_are_with_or_without_stored_counts(
+    filled: tuple[Store, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, version = filled
+    rows = list(database.released_profiles.find({"release": version}))
+    wanted = Counter(row["segment"] for row in rows), Counter(row["sentiment_label"] for row in rows)
+    for number, unset in enumerate(({}, {"counts": 1})):
+        if unset:
+            database.releases.update_one({"_id": version}, {"$unset": unset})
+        monkeypatch.setattr(Reader, "_snapshots", OrderedDict())
+        snapshot = Reader(database).snapshot(version)
+        assert (snapshot.counts, snapshot.labels) == wanted, number
