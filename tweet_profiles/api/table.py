@@ -54,6 +54,7 @@ class ReleaseTable:
         columns = (np.array(column, object) for column in zip(*groups, strict=True))
         self._columns = dict(zip(COLUMNS, columns, strict=True))
         self._ranks: dict[str, np.ndarray] = {}
+        self._amounts: dict[str, np.ndarray] = {}
         self._selections: OrderedDict[tuple[Any, ...], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -118,18 +119,24 @@ class ReleaseTable:
                 self._ranks[column] = np.unique(self._columns[column], return_inverse=True)[1].astype(np.int32)
             return self._ranks[column]
 
+    def _amount(self, column: str) -> np.ndarray:
+        """A column's numbers, by group."""
+        with self._lock:
+            if column not in self._amounts:
+                self._amounts[column] = self._columns[column].astype(np.float64)
+            return self._amounts[column]
+
     def _mask(self, chosen: Document) -> np.ndarray:
         """Which groups a filter of `reader.filter_of` selects."""
         mask = np.ones(len(self._groups), bool)
         for column, wanted in chosen.items():
-            values = self._columns[column]
             for operator, bound in wanted.items():
                 if operator == "$eq":
-                    mask &= values == bound
+                    mask &= self._columns[column] == bound
                 elif operator == "$gte":
-                    mask &= values.astype(np.float64) >= bound
+                    mask &= self._amount(column) >= bound
                 elif operator == "$lte":
-                    mask &= values.astype(np.float64) <= bound
+                    mask &= self._amount(column) <= bound
                 else:
                     raise ValueError(f"a filter of {operator} is not known here")
         return mask
