@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tweet_profiles.api.keys import KeyStore
 from tweet_profiles.contracts import LABELS, PARTS_OF_DAY
 from tweet_profiles.profiles.export import safe_cell
-from tweet_profiles_tests.api.seed import K
+from tweet_profiles_tests.api.seed import K, switch, write_release
 from tweet_profiles_tests.api.served import Answer, Api, served
 from tweet_profiles_tests.servers import mongodb_server
 
@@ -193,18 +193,13 @@ def test_sizes_and_timelines_count_nobody_who_is_not_among_the_released_rows(api
         assert periods and all(period["authors"] >= K for period in periods)
 
 
-def test_a_cell_of_a_csv_is_never_a_formula(api: Api) -> None:
-    version = api.get("overview").json()["release"]
-    api.database.released_profiles.update_many(
-        {"release": version, "main_language": "es"}, {"$set": {"main_language": "=1+1"}}
-    )
-    try:
+def test_a_cell_of_a_csv_is_never_a_formula(mongodb_server: str, tmp_path: Path) -> None:
+    with served(tmp_path, mongodb_server, "test_formula") as api:
+        version = write_release(api.database, 1, 100)
+        api.database.released_profiles.update_many({"main_language": "es"}, {"$set": {"main_language": "=1+1"}})
+        switch(api.database, version)
         text = api.get("downloads/csv").body.decode("utf-8-sig")
-        assert "'=1+1" in text and ",=1+1" not in text
-    finally:
-        api.database.released_profiles.update_many(
-            {"release": version, "main_language": "=1+1"}, {"$set": {"main_language": "es"}}
-        )
+        assert ",'=1+1," in text and ",=1+1" not in text
     assert [safe_cell(cell) for cell in ("=1", "+1", "-1", "@a", "\t1")] == ["'=1", "'+1", "'-1", "'@a", "'\t1"]
 
 
