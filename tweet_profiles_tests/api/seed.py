@@ -63,15 +63,20 @@ def write_clustering(database: Database[dict[str, Any]], night: int, authors: in
 
 
 def write_release(
-    database: Database[dict[str, Any]], night: int, authors: int = 1000, *, mark: float | None = None
+    database: Database[dict[str, Any]],
+    night: int,
+    authors: int = 1000,
+    *,
+    mark: float | None = None,
+    indexed: bool = True,
 ) -> str:
     """One finished release of groups of `K` equal rows, with its clustering and timelines; its version.
 
     `mark`, if given, is everybody's tweets_seen: by it a row tells the release that it is of.
     """
     clustering = write_clustering(database, night, authors)
-    store = ReleaseStore(database)
-    store.prepare()
+    if indexed:
+        ReleaseStore(database).prepare()
     random = np.random.default_rng(night)
     version = f"r{START + timedelta(days=night):%Y%m%dT%H%M%S%f}{night:06x}"
     groups = authors // K

@@ -84,8 +84,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(root: Path, uri: str | None, name: str, *, workers: int = 1, **settings: str) -> Iterator[Api]:
-    """`tweet-profiles serve` on a database, with a key of each role."""
+def served(
+    root: Path, uri: str | None, name: str, *, workers: int = 1, drop: bool = True, **settings: str
+) -> Iterator[Api]:
+    """`tweet-profiles serve` on a database, with a key of each role; the database is dropped at the end."""
     port = free_port()
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith(("TWEET_PROFILES_", "MONGODB_"))},
@@ -110,7 +112,8 @@ def served(root: Path, uri: str | None, name: str, *, workers: int = 1, **settin
         finally:
             process.terminate()
             process.wait(60)
-            client.drop_database(name)
+            if drop:
+                client.drop_database(name)
 
 
 def _wait(api: Api) -> None:
