@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     k_anonymity: Annotated[int, Field(ge=2, le=1000)] = 5
     time_zone: str = Field(default="UTC", description="time zone of the schedules, an IANA name")
     recluster_cron: str = Field(default="30 3 * * *", description="when the authors are grouped anew")
+    nights_kept: Annotated[int, Field(ge=2, le=1000)] = Field(
+        default=30, description="how many clusterings stay, the current one among them"
+    )
     pull_cron: str = Field(default="5 * * * *", description="when the search of X is pulled")
     purge_cron: str = Field(default="15 4 * * *", description="when raw tweets older than the retention are removed")
     retention_days: Annotated[float, Field(gt=0, le=3650)] = Field(default=30, description="how long raw tweets stay")

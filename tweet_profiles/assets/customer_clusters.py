@@ -27,13 +27,18 @@ ELBOW_FILE = "elbow.png"
 
 
 class CustomerClustersConfig(dg.Config):
-    """How k is chosen. `k` pins it; else it is looked for from `k_min` to `k_max`."""
+    """How k is chosen: `k` pins it; else it is looked for from `k_min` to `k_max`. And when a clustering is too bad to
+    be shown: a segment holds more than `max_share` of the authors, or silhouette or stability (adjusted Rand between
+    bootstrap samples) is below its limit.
+    """
 
     k: int | None = None
     k_min: int = 2
     k_max: int = 12
     seed: int = 7
     max_share: float = 0.7
+    min_silhouette: float = 0.05
+    min_stability: float = 0.3
 
 
 @dg.asset(
@@ -69,7 +74,7 @@ def customer_clusters(
         known = features["author_key"].isin(profiles.index)
         features = features[known].reset_index(drop=True)
         profiles = profiles.loc[features["author_key"]].reset_index(drop=True)
-        store = SegmentStore(database)
+        store = SegmentStore(database, keep=settings.nights_kept)
         store.prepare()
         try:
             result = cluster(
@@ -82,6 +87,8 @@ def customer_clusters(
                     k_max=config.k_max,
                     seed=config.seed,
                     max_share=config.max_share,
+                    min_silhouette=config.min_silhouette,
+                    min_stability=config.min_stability,
                     k_anonymity=settings.k_anonymity,
                 ),
                 store.previous(),

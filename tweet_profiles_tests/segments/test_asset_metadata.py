@@ -1,11 +1,18 @@
 """What the asset customer_clusters shows beside its plots."""
 
+from typing import Any
+
+import dagster as dg
 import pytest
 
-from tweet_profiles.assets.customer_clusters import page_link, segment_rows
+from tweet_profiles.assets.customer_clusters import QUALITY_CHECK, customer_clusters, page_link, segment_rows
+from tweet_profiles.assets.scaled_features import scaled_features
 from tweet_profiles.errors import SettingError
+from tweet_profiles.home import Home
+from tweet_profiles.resources import HomeResource, MongoResource
+from tweet_profiles.segments.store import SegmentStore
 from tweet_profiles.settings import load_settings
-from tweet_profiles_tests.segments.test_nights import KINDS, clustered, made_profiles
+from tweet_profiles_tests.segments.test_nights import KINDS, clustered, made_profiles, save
 
 
 def test_the_page_is_linked_where_it_is_served_and_only_there() -> None:
@@ -24,3 +31,34 @@ def test_the_table_of_segments_has_a_row_for_each() -> None:
     rows = segment_rows(result)
     assert [row["segment"] for row in rows] == [segment.segment for segment in result.segments]
     assert all(str(row["share"]).endswith("%") and row["name"] for row in rows)
+
+
+def test_readers_stay_on_the_last_clustering_that_is_good_enough_and_old_ones_go(
+    home: Home, own_database: str, mongodb_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWEET_PROFILES_NIGHTS_KEPT", "2")
+    resource = HomeResource(root=str(home.root))
+    mongo = MongoResource(home=resource)
+    with mongo.database() as database:
+        save(database, made_profiles(300, 72))
+
+    def night(**limits: float) -> tuple[bool, str | None, int]:
+        config: dict[str, Any] = {"k": 3, "k_min": 2, "k_max": 4, **limits}
+        with dg.DagsterInstance.ephemeral() as instance:
+            done = dg.materialize(
+                [scaled_features, customer_clusters],
+                instance=instance,
+                resources={"home": resource, "mongo": mongo},
+                raise_on_error=False,  # a check that blocks fails the run
+                run_config={"ops": {"customer_clusters": {"config": config}}},
+            )
+        (check,) = (found for found in done.get_asset_check_evaluations() if found.check_name == QUALITY_CHECK)
+        with mongo.database() as database:
+            return check.passed, SegmentStore(database).current_version(), database.clusterings.count_documents({})
+
+    passed, first, _ = night()
+    assert passed
+    assert night(min_silhouette=0.99)[:2] == (False, first)
+    assert night(min_stability=1.01)[:2] == (False, first)
+    passed, last, kept = night()
+    assert passed and last != first and kept == 2
