@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as arrow
 from pyarrow import parquet
 
-from tweet_profiles.api.reader import COLUMNS
+from tweet_profiles.api.table import COLUMNS
 from tweet_profiles.contracts import RELEASED_PROFILES
 from tweet_profiles.profiles.export import safe_cell
 

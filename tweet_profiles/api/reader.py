@@ -29,8 +29,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure
 
-from tweet_profiles.api.table import tables
-from tweet_profiles.contracts import RELEASED_PROFILES
+from tweet_profiles.api.table import COLUMNS, tables
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.home import Home
 from tweet_profiles.profiles.connection import connect
@@ -42,7 +41,6 @@ from tweet_profiles.settings import Settings, load_settings
 Document = dict[str, Any]
 T = TypeVar("T")
 
-COLUMNS = tuple(RELEASED_PROFILES.columns)
 SORTS = ("sentiment_mean", "subjectivity_mean", "tweets_seen", "segment_confidence", "last_seen_month")
 """Columns that are never missing, so that a page can begin after a value."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

@@ -43,14 +43,13 @@ class ReleaseTable:
 
     Args:
         version: of the release.
-        numbers: int (rows,), ascending: the end of each row's id.
-        group_of: int (rows,): which of `groups` each row is of.
+        group_of: int (rows,): which of `groups` each row is of, in the order of ids: a row's place is its number.
         groups: the values of COLUMNS of each group.
     """
 
-    def __init__(self, version: str, numbers: np.ndarray, group_of: np.ndarray, groups: Sequence[tuple[Any, ...]]):
+    def __init__(self, version: str, group_of: np.ndarray, groups: Sequence[tuple[Any, ...]]):
         self.version, self._groups = version, groups
-        self._numbers, self._group_of = numbers.astype(np.int32), group_of.astype(np.int32)
+        self._group_of = group_of.astype(np.int32)
         columns = (np.array(column, object) for column in zip(*groups, strict=True))
         self._columns = dict(zip(COLUMNS, columns, strict=True))
         self._ranks: dict[str, np.ndarray] = {}
@@ -59,7 +58,7 @@ class ReleaseTable:
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._group_of)
 
     def page(
         self, chosen: Document, sort: str | None, descending: bool, after: Sequence[Any] | None, limit: int
@@ -77,7 +76,7 @@ class ReleaseTable:
 
     def _document(self, place: int) -> Document:
         values = self._groups[self._group_of[place]]
-        return {"_id": row_id(self.version, int(self._numbers[place])), **dict(zip(COLUMNS, values, strict=True))}
+        return {"_id": row_id(self.version, place), **dict(zip(COLUMNS, values, strict=True))}
 
     def _selected(self, chosen: Document, sort: str | None, descending: bool) -> np.ndarray:
         """Places of the chosen rows in order."""
@@ -101,16 +100,16 @@ class ReleaseTable:
         """How many of the ordered places are not after the row of a value and an id."""
         value, last = after
         found = _NUMBER.search(str(last))
-        place = np.searchsorted(self._numbers, int(found[1]) if found else 0, side="right")
+        place = int(found[1]) if found else 0
         if sort is None:
-            return int(np.searchsorted(places, place, side="left"))
+            return int(np.searchsorted(places, place, side="right"))
         rank = self._rank(sort)[self._group_of[places]]
         rank = -rank if descending else rank
         known = np.flatnonzero(self._columns[sort] == value)
         own = int(self._rank(sort)[known[0]]) if len(known) else 0
         own = -own if descending else own
         begin, end = (int(np.searchsorted(rank, own, side=side)) for side in ("left", "right"))
-        return begin + int(np.searchsorted(places[begin:end], place, side="left"))
+        return begin + int(np.searchsorted(places[begin:end], place, side="right"))
 
     def _rank(self, column: str) -> np.ndarray:
         """The order of a column's values, by group; equal values have equal ranks."""
@@ -151,7 +150,6 @@ def load(database: Database[Document], version: str) -> ReleaseTable:
     """
     seen: dict[tuple[Any, ...], int] = {}
     intern: dict[Any, Any] = {}
-    numbers: list[np.ndarray] = []
     group_of: list[np.ndarray] = []
     release = database.releases.find_one({"_id": version}, {"authors": 1}) or {"authors": 0}
     for rows in row_parts(database, version, release["authors"]):
@@ -160,18 +158,17 @@ def load(database: Database[Document], version: str) -> ReleaseTable:
             # A value stands in memory once, however many groups have it.
             values = tuple(intern.setdefault((value, type(value)), value) for value in map(row.get, COLUMNS))
             places.append(seen.setdefault(values, len(seen)))
-        numbers.append(np.array([int(row["_id"].rpartition("/")[2]) for row in rows], np.int32))
         group_of.append(np.array(places, np.int32))
-    if not numbers or sum(map(len, numbers)) != release["authors"]:
+    if not group_of or sum(map(len, group_of)) != release["authors"]:
         raise ValueError(f"release {version} is not all there")
-    return ReleaseTable(version, np.concatenate(numbers), np.concatenate(group_of), list(seen))
+    return ReleaseTable(version, np.concatenate(group_of), list(seen))
 
 
 class Tables:
     """The tables of a process: of the release that is read and of the one before."""
 
     def __init__(self) -> None:
-        self._tables: OrderedDict[tuple[str, str], ReleaseTable] = OrderedDict()
+        self._tables: dict[tuple[str, str], ReleaseTable] = {}
         self._making: dict[tuple[str, str], threading.Event] = {}
         self._first_seen: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
@@ -205,6 +202,7 @@ class Tables:
             table = load(database, version)
             with self._lock:
                 self._tables[key] = table
+                self._first_seen.pop(key, None)
                 for older in sorted(own for own in self._tables if own[0] == database.name)[:-2]:
                     del self._tables[older]
             log.info("holds a release in memory", rows=len(table), seconds=round(time.monotonic() - begun, 1))

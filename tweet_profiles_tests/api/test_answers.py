@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from tweet_profiles.api.reader import COLUMNS, SORTS, step_for
+from tweet_profiles.api.reader import SORTS, step_for
+from tweet_profiles.api.table import COLUMNS
 from tweet_profiles_tests.api.seed import NAMES, K
 from tweet_profiles_tests.api.served import Api
 from tweet_profiles_tests.conftest import Command
