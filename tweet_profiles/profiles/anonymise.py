@@ -295,7 +295,8 @@ def _verified_kind(profiles: pd.DataFrame) -> pd.Series:
 
 
 def _plain(values: pd.Series) -> list[Any]:
-    return [None if value is pd.NA or value is None else value for value in values.astype(object)]
+    # Which of None, NA and NaN stands for "missing" in a text column depends on how pandas stores it.
+    return [None if pd.isna(value) else value for value in values.astype(object)]
 
 
 def _coded(values: list[Any], known: tuple[Any, ...] | None = None) -> tuple[np.ndarray, list[Any]]:

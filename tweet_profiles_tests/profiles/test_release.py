@@ -80,6 +80,20 @@ def test_authors_who_all_feel_the_same_are_withheld() -> None:
     assert made.frame.empty and made.withheld == 60
 
 
+@pytest.mark.parametrize("untold", [["verified"], ["verified_kind"], ["verified", "verified_kind"], ["protected"]])
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_authors_whose_account_facts_nobody_told_are_released_with_the_facts_missing(
+    untold: list[str], share: float
+) -> None:
+    profiles, segment = parts_of(200, 2, 8)
+    for name in untold:
+        profiles.loc[: int(share * len(profiles)) - 1, name] = pd.NA
+    made = anonymise(facts_of(profiles, segment, np.full(200, 0.8)), k=5)
+    RELEASED_PROFILES.validate(made.frame)
+    if share == 1.0 and "verified_kind" in untold and "verified" in untold:
+        assert made.frame["verified_kind"].isna().all()
+
+
 def test_an_attacker_with_the_exact_values_does_no_better_than_chance_within_a_group() -> None:
     profiles, segment = parts_of(1_000, 4, 6)
     facts, alone = facts_of(profiles, segment, np.full(1_000, 0.8)), np.arange(1_000)
