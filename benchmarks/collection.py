@@ -27,10 +27,10 @@ from typing import Any, cast
 import psutil
 
 from tweet_profiles.home import Home
-from tweet_profiles.ingest.health import Health, read
+from tweet_profiles.sources.x.health import Health, read
 from tweet_profiles_tests.fake_x import FakeX
 from tweet_profiles_tests.fake_x.server import CONNECT_FAULTS, SEARCH_FAULTS, STREAM_FAULTS
-from tweet_profiles_tests.ingest.x import landed, start, x_environment
+from tweet_profiles_tests.sources.x.peer import landed, start, x_environment
 
 FAULTS = 40
 KILLS = 3

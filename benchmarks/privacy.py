@@ -20,16 +20,16 @@ from sklearn.metrics import adjusted_rand_score
 
 from tweet_profiles.contracts import ACCOUNT_COUNTS, RELEASED_PROFILES, USER_PROFILES
 from tweet_profiles.home import Home
-from tweet_profiles.ingest.archive import import_paths
-from tweet_profiles.ingest.frames import raw_frame
-from tweet_profiles.ingest.landing import LandingZone
-from tweet_profiles.profiles.anonymise import anonymise, facts_of, summarise, typed
-from tweet_profiles.profiles.attack import attack
+from tweet_profiles.landing.frames import raw_frame
+from tweet_profiles.landing.zone import LandingZone
+from tweet_profiles.privacy.generalise import generalised, to_scored
 from tweet_profiles.profiles.compute import profiles_of
-from tweet_profiles.profiles.privacy import generalised, to_scored
+from tweet_profiles.release.anonymise import anonymise, facts_of, summarise, typed
+from tweet_profiles.release.attack import attack
 from tweet_profiles.segments.elbow import choose_k
 from tweet_profiles.segments.features import build_features, matrix_of
 from tweet_profiles.segments.kmeans import fit, sweep
+from tweet_profiles.sources.archive import import_paths
 
 AUTHORS = 100_000
 K = 5

@@ -25,10 +25,10 @@ import pandas as pd
 from pymongo.database import Database
 
 from tweet_profiles.contracts import SCORED_TWEETS
+from tweet_profiles.database.connection import connect
+from tweet_profiles.database.local_server import LocalServer
 from tweet_profiles.home import Home
 from tweet_profiles.profiles.buckets import merge, pack, rows_of
-from tweet_profiles.profiles.connection import connect
-from tweet_profiles.profiles.local_server import LocalServer
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.settings import Settings
 

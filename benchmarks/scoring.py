@@ -26,12 +26,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from tweet_profiles.ingest.sample import pages
 from tweet_profiles.sentiment.package import ModelPackage, read_package
 from tweet_profiles.sentiment.scoring import load_scorer
 from tweet_profiles.sentiment.text import prepare
 from tweet_profiles.sentiment.tokens import load_tokenizer, token_ids
 from tweet_profiles.settings import project_root
+from tweet_profiles.sources.sample import pages
 
 TEXTS = 2000
 ROUNDS = 3

@@ -15,9 +15,9 @@ import pymongo
 import pytest
 from pymongo.database import Database
 
+from tweet_profiles.database.connection import connect
+from tweet_profiles.database.local_server import LocalServer
 from tweet_profiles.home import Home
-from tweet_profiles.profiles.connection import connect
-from tweet_profiles.profiles.local_server import LocalServer
 from tweet_profiles.settings import Settings
 
 

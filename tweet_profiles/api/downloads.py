@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from tweet_profiles.api.table import COLUMNS
 from tweet_profiles.contracts import RELEASED_PROFILES
-from tweet_profiles.profiles.export import safe_cell
+from tweet_profiles.release.files import safe_cell
 
 Parts = Iterator[list[dict[str, Any]]]
 

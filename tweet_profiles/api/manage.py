@@ -1,6 +1,6 @@
 """Django's own commands, such as `python -m tweet_profiles.api.manage check --deploy`.
 
-What belongs here: the entry point. What does not: commands of the project (`tweet_profiles.cli`).
+What belongs here: the entry point. What does not: commands of the project (`tweet_profiles.commands.main`).
 """
 
 import os

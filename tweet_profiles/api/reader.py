@@ -30,10 +30,10 @@ from pymongo.database import Database
 from pymongo.errors import ConnectionFailure
 
 from tweet_profiles.api.table import COLUMNS, tables
+from tweet_profiles.database.connection import connect
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.home import Home
-from tweet_profiles.profiles.connection import connect
-from tweet_profiles.profiles.release import PART, count_rows, row_parts
+from tweet_profiles.release.store import PART, count_rows, row_parts
 from tweet_profiles.segments.describe import Trait, brief, campaign
 from tweet_profiles.segments.features import FEATURES
 from tweet_profiles.settings import Settings, load_settings

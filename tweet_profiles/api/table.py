@@ -22,7 +22,7 @@ import structlog
 from pymongo.database import Database
 
 from tweet_profiles.contracts import RELEASED_PROFILES
-from tweet_profiles.profiles.release import PART, row_id, row_parts
+from tweet_profiles.release.store import PART, row_id, row_parts
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ import numpy as np
 from pymongo.database import Database
 
 from tweet_profiles.contracts import CLIENT_KINDS, PARTS_OF_DAY
-from tweet_profiles.profiles.release import ReleaseStore, count_rows
+from tweet_profiles.release.store import ReleaseStore, count_rows
 from tweet_profiles.segments.features import DEFAULT_FEATURES, FEATURES, ScaledFeature, Scaler
 
 NAMES = ("Enthusiastic influencers", "Critical sceptics", "Amplifying fans", "Matter-of-fact reporters")

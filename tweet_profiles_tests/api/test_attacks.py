@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tweet_profiles.api.keys import KeyStore
 from tweet_profiles.contracts import LABELS, PARTS_OF_DAY
-from tweet_profiles.profiles.export import safe_cell
+from tweet_profiles.release.files import safe_cell
 from tweet_profiles_tests.api.seed import K, switch, write_release
 from tweet_profiles_tests.api.served import Answer, Api, served
 from tweet_profiles_tests.servers import mongodb_server

@@ -123,7 +123,7 @@ def _wait_for(api: Api, running: list) -> None:
 
 def test_the_seed_is_what_a_reader_of_releases_expects(mongodb_server: str) -> None:
     from tweet_profiles.contracts import RELEASED_PROFILES
-    from tweet_profiles.profiles.release import ReleaseStore
+    from tweet_profiles.release.store import ReleaseStore
 
     with pymongo.MongoClient(mongodb_server, tz_aware=True) as client:  # type: ignore[var-annotated]
         database = client[f"test_{uuid4().hex[:12]}"]

@@ -16,7 +16,7 @@ from pymongo.database import Database
 from tweet_profiles.api import table as module
 from tweet_profiles.api.reader import SORTS, Reader, filter_of
 from tweet_profiles.api.table import Tables, load
-from tweet_profiles.profiles import release
+from tweet_profiles.release import store as release
 from tweet_profiles_tests.api.seed import switch, write_release
 
 Store = Database[dict[str, Any]]

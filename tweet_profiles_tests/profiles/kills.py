@@ -21,8 +21,8 @@ from typing import Any
 
 import pymongo
 
+from tweet_profiles.database.local_server import LocalServer
 from tweet_profiles.profiles.buckets import TWEET
-from tweet_profiles.profiles.local_server import LocalServer
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.tables import write_table
 from tweet_profiles_tests.profiles.scratch import differing, expected, frame, key, row

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from pymongo.database import Database
 
-from tweet_profiles.assets.assigned_authors import assigned_authors
 from tweet_profiles.home import Home
-from tweet_profiles.partitions import NAME as PARTITIONS
-from tweet_profiles.resources import HomeResource, MongoResource
+from tweet_profiles.orchestration.assets.assigned_authors import assigned_authors
+from tweet_profiles.orchestration.partitions import NAME as PARTITIONS
+from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.segments import features
 from tweet_profiles.segments.arrivals import Centres, place
 from tweet_profiles.segments.features import build_features

@@ -5,11 +5,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from tweet_profiles.assets.customer_clusters import QUALITY_CHECK, customer_clusters, page_link, segment_rows
-from tweet_profiles.assets.scaled_features import scaled_features
 from tweet_profiles.errors import SettingError
 from tweet_profiles.home import Home
-from tweet_profiles.resources import HomeResource, MongoResource
+from tweet_profiles.orchestration.assets.customer_clusters import (
+    QUALITY_CHECK,
+    customer_clusters,
+    page_link,
+    segment_rows,
+)
+from tweet_profiles.orchestration.assets.scaled_features import scaled_features
+from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.segments.store import SegmentStore
 from tweet_profiles.settings import load_settings
 from tweet_profiles_tests.segments.test_nights import KINDS, clustered, made_profiles, save

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tweet_profiles import plots
-from tweet_profiles.assets import customer_clusters, scaled_features
+from tweet_profiles.orchestration.assets import customer_clusters, scaled_features
 from tweet_profiles.segments.features import build_features, matrix_of
 from tweet_profiles.segments.kmeans import assign
 from tweet_profiles.segments.views import author_map, correlation, silhouette_curves

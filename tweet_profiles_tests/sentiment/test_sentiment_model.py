@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from tweet_profiles.assets.sentiment_model import sentiment_model
-from tweet_profiles.resources import HomeResource, ModelResource
+from tweet_profiles.orchestration.assets.sentiment_model import sentiment_model
+from tweet_profiles.orchestration.resources import HomeResource, ModelResource
 from tweet_profiles.sentiment.package import read_package
 from tweet_profiles.sentiment.scoring import load_scorer
 from tweet_profiles.settings import project_root

@@ -1,0 +1,1 @@
+"""The `tweet-profiles` command: arguments, what is printed, exit codes."""

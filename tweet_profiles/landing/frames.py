@@ -1,0 +1,126 @@
+"""A landed batch as the table `raw_tweets`.
+
+What belongs here: types, and one row a tweet. What does not: files, and anything computed from a tweet.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pandera.errors
+
+from tweet_profiles.contracts import RAW_TWEETS, UTC
+from tweet_profiles.landing.tweets import FLAGS
+
+_COUNT_COLUMNS = {
+    "likes": "like_count",
+    "retweets": "retweet_count",
+    "replies": "reply_count",
+    "quotes": "quote_count",
+}
+_ACCOUNT_COLUMNS = {
+    "followers": "followers_count",
+    "following": "following_count",
+    "posts": "tweet_count",
+    "listed": "listed_count",
+}
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """A batch as a table, and what was left out of it: `read` = rows + duplicates + `quarantined`."""
+
+    frame: pd.DataFrame
+    read: int
+    quarantined: int
+    faults: Counter[str] = field(default_factory=Counter)
+    """Why records were left out: reason to number of cases, without any content of theirs."""
+
+
+def raw_frame(records: Iterable[Mapping[str, Any]]) -> RawBatch:
+    """Give a batch's tweets the columns and types of `RAW_TWEETS`.
+
+    Of several observations of one tweet the latest stays, at the place of the first; of two at the same time
+    the later in the batch. Records that break the contract are left out and counted by reason.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    faults: Counter[str] = Counter()
+    read = 0
+    for record in records:
+        read += 1
+        try:
+            row = _row(record)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            faults[f"is not in the form of a tweet ({type(error).__name__})"] += 1
+            continue
+        present = rows.get(row["tweet_id"])
+        if present is None or row["observed_at"] >= present["observed_at"]:
+            rows[row["tweet_id"]] = row
+    frame = _typed(list(rows.values()))
+    frame, broken = _without_faults(frame)
+    faults += broken
+    return RawBatch(frame=frame, read=read, quarantined=sum(faults.values()), faults=faults)
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    author = record.get("author") or {}
+    metrics, account = record.get("public_metrics") or {}, author.get("public_metrics") or {}
+    created = author.get("created_at")
+    return {
+        "tweet_id": str(record["id"]),
+        "author_id": str(record["author_id"]),
+        "text": record["text"],
+        "created_at": datetime.fromisoformat(record["created_at"]),
+        "observed_at": datetime.fromisoformat(record["observed_at"]),
+        "source": record.get("source"),
+        "hashtags": [str(tag).lower() for tag in record["hashtags"]],
+        "account_created_at": None if created is None else datetime.fromisoformat(created),
+        "lang": record.get("lang"),
+        **{name: _flag(record.get(name)) for name in FLAGS},
+        **{column: _count(metrics.get(name)) for column, name in _COUNT_COLUMNS.items()},
+        **{column: _count(account.get(name)) for column, name in _ACCOUNT_COLUMNS.items()},
+        "verified": _flag(author.get("verified")),
+        "verified_kind": author.get("verified_type"),
+        "protected": _flag(author.get("protected")),
+    }
+
+
+def _flag(value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise TypeError("a flag is true, false or absent")
+
+
+def _count(value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value < 2**63):
+        return value
+    raise TypeError("a count is a whole number or absent")
+
+
+def _typed(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for name, column in RAW_TWEETS.columns.items():
+        values = [row[name] for row in rows]
+        if str(column.dtype) == str(UTC):
+            columns[name] = pd.to_datetime(pd.Series(values, dtype=object), utc=True).astype(UTC)
+        elif name == "hashtags":
+            columns[name] = pd.Series(values, dtype=object)
+        else:
+            columns[name] = pd.Series(values, dtype=str(column.dtype))
+    return pd.DataFrame(columns)
+
+
+def _without_faults(frame: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
+    try:
+        return RAW_TWEETS.validate(frame, lazy=True), Counter()
+    except pandera.errors.SchemaErrors as error:
+        cases = error.failure_cases
+    if cases["index"].isna().any():
+        raise RuntimeError("raw_tweets breaks its contract as a whole") from None
+    first = cases.drop_duplicates("index")
+    faults = Counter(f"{row.column}: {row.check}" for row in first.itertuples())
+    kept = frame.drop(index=first["index"].astype(int)).reset_index(drop=True)
+    return RAW_TWEETS.validate(kept, lazy=True), faults

@@ -1,0 +1,311 @@
+"""The landing zone: immutable batch files of tweets, one dynamic partition each.
+
+What belongs here: how a batch is written, named, read and removed, and which tweets have landed before. What
+does not: where tweets come from and what is computed from them.
+
+A batch appears whole or not at all (temporary file, fsync, rename). Which tweets have landed is kept in a
+small SQLite index beside the folder. Batches are written under the index's write lock, file first, index
+second; a kill between the two leaves a batch that the index does not know, and whoever writes next reads it
+in. So no tweet is lost and none lands twice. The index keeps keyed hashes of tweet ids, not the ids: it
+outlives the batches, whose personal data is purged.
+"""
+
+import gzip
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+import structlog
+
+from tweet_profiles.errors import HomeError, InputError
+from tweet_profiles.home import SECRET_FILE_MODE, Home, fsync_folder, write_atomically
+from tweet_profiles.landing.tweets import Tweet
+from tweet_profiles.privacy.suppression import SuppressionList
+
+log = structlog.get_logger(__name__)
+
+SUFFIX = ".jsonl.gz"
+STAMP = "%Y%m%dT%H%M%S%fZ"
+ORIGINS = ("import", "search", "stream", "sample")
+
+_LOCK_WAIT_S = 120.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS seen (hash BLOB PRIMARY KEY, observed_hour INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+"""
+_REMEMBER = (
+    "INSERT INTO seen VALUES (?, ?) ON CONFLICT (hash) DO UPDATE "
+    "SET observed_hour = max(observed_hour, excluded.observed_hour)"
+)
+
+
+class LandingZone:
+    """The batch files of one home. Any number of processes may write and read at the same time."""
+
+    def __init__(self, home: Home, batch_size: int = 1000, batch_age_s: float = 60.0) -> None:
+        self.home = home
+        self.batch_size = batch_size
+        self.batch_age_s = batch_age_s
+
+    @property
+    def index_file(self) -> Path:
+        """The SQLite index of what has landed."""
+        return self.home.private / "landed.sqlite"
+
+    def path(self, key: str) -> Path:
+        """The file of one batch."""
+        return self.home.landing / f"{key}{SUFFIX}"
+
+    def keys(self) -> list[str]:
+        """The keys of all landed batches, in the order of arrival."""
+        names = (entry.name for entry in os.scandir(self.home.landing))
+        return sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX) and not name.startswith("."))
+
+    def read(self, key: str) -> list[Tweet]:
+        """The tweets of one batch, in the order of arrival.
+
+        Raises:
+            InputError: if there is no such batch or its file is damaged.
+        """
+        return read_batch(self.path(key))
+
+    @contextmanager
+    def writer(self, origin: str, clock: Callable[[], float] = time.monotonic) -> Iterator["BatchWriter"]:
+        """Land tweets; the open batch is written when the block is left, however it is left.
+
+        Args:
+            origin: where the tweets come from, one of `ORIGINS`; part of the batch's key.
+            clock: seconds, for the age of the open batch.
+
+        Raises:
+            HomeError: if the index or the folder cannot be used.
+        """
+        if origin not in ORIGINS:
+            raise ValueError(f"origin must be one of {ORIGINS}")
+        with closing(self._connect()) as index:
+            with _locked(index):
+                self._reconcile(index)
+            writer = BatchWriter(self, index, origin, clock)
+            try:
+                yield writer
+            finally:
+                writer.flush()
+
+    def remove(self, keys: Iterable[str]) -> int:
+        """Delete batches; that their tweets have landed stays known. Returns how many files were there."""
+        removed = 0
+        with closing(self._connect()) as index, _locked(index):
+            for key in keys:
+                if self.path(key).exists():
+                    self.path(key).unlink()
+                    removed += 1
+                index.execute("DELETE FROM batches WHERE key = ?", (key,))
+            fsync_folder(self.home.landing)
+        return removed
+
+    def rewrite(self, keep: Callable[[Tweet], bool], keys: Iterable[str] | None = None) -> dict[str, int]:
+        """Drop the tweets that `keep` refuses from all batches, or from those of `keys`.
+
+        This is the one exception to "immutable": somebody asked to be forgotten. Returns how many tweets were
+        dropped from each batch that held any. A batch left with none stays as an empty one.
+        """
+        dropped: dict[str, int] = {}
+        with closing(self._connect()) as index, _locked(index):
+            for key in self.keys() if keys is None else keys:
+                tweets = self.read(key)
+                kept = [tweet for tweet in tweets if keep(tweet)]
+                if len(kept) < len(tweets):
+                    _write_batch(self.path(key), kept)
+                    dropped[key] = len(tweets) - len(kept)
+        return dropped
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            self.index_file.touch(mode=SECRET_FILE_MODE)
+            index = sqlite3.connect(self.index_file, timeout=_LOCK_WAIT_S, isolation_level=None)
+            index.execute("PRAGMA journal_mode = WAL")
+            index.execute("PRAGMA synchronous = FULL")
+            index.executescript(_SCHEMA)
+            index.execute("INSERT OR IGNORE INTO facts VALUES ('hash key', ?)", (secrets.token_bytes(32),))
+        except OSError as error:
+            raise HomeError(f"{self.index_file} cannot be written ({error.strerror}): mend its permissions") from error
+        except sqlite3.Error as error:
+            raise self._index_error(error) from error
+        return index
+
+    def _index_error(self, error: sqlite3.Error) -> HomeError:
+        return HomeError(
+            f"{self.index_file} cannot be used ({error}): free the disk, or if the file is damaged move it away; "
+            "it is made again from the batches that are still landed"
+        )
+
+    def _reconcile(self, index: sqlite3.Connection) -> None:
+        """Bring index and folder together after a kill, under the lock, when no batch is being written."""
+        for leftover in self.home.landing.glob(".*.tmp"):
+            leftover.unlink()
+        landed = set(self.keys())
+        indexed = {key for (key,) in index.execute("SELECT key FROM batches")}
+        for key in sorted(landed - indexed):
+            self._remember(index, key, self.read(key))
+            log.info("took a batch into the index that an ended process had landed", batch=key)
+        index.executemany("DELETE FROM batches WHERE key = ?", [(key,) for key in indexed - landed])
+
+    def _remember(self, index: sqlite3.Connection, key: str, tweets: Iterable[Tweet]) -> None:
+        secret = _secret(index)
+        index.executemany(_REMEMBER, ((_hash(secret, tweet["id"]), _observed_hour(tweet)) for tweet in tweets))
+        index.execute("INSERT OR IGNORE INTO batches VALUES (?)", (key,))
+
+    def _next_key(self, index: sqlite3.Connection, origin: str) -> str:
+        """The time of landing, moved on if need be, so that keys sort by arrival even if the clock is set back."""
+        stored = index.execute("SELECT value FROM facts WHERE name = 'last stamp'").fetchone()
+        last = max([stored[0]] if stored else [], default="")
+        last = max([last, *(key.partition("-")[0] for key in self.keys()[-1:])])
+        stamp = datetime.now(UTC).strftime(STAMP)
+        if stamp <= last:
+            following = datetime.strptime(last, STAMP) + timedelta(microseconds=1)
+            stamp = following.strftime(STAMP)
+        index.execute("INSERT OR REPLACE INTO facts VALUES ('last stamp', ?)", (stamp,))
+        return f"{stamp}-{origin}"
+
+
+class BatchWriter:
+    """Gathers tweets into a batch and lands it by count or age. Made by `LandingZone.writer`.
+
+    Attributes: `landed`, `duplicates`, `suppressed` count tweets, `batches` files; `waiting` are in the open
+    batch. Every added tweet is in exactly one of them.
+    """
+
+    def __init__(self, zone: LandingZone, index: sqlite3.Connection, origin: str, clock: Callable[[], float]) -> None:
+        self._zone = zone
+        self._index = index
+        self._origin = origin
+        self._clock = clock
+        self._secret = _secret(index)
+        self._suppression = SuppressionList(zone.home)
+        self._open: dict[str, Tweet] = {}
+        self._opened_at = 0.0
+        self.landed = 0
+        self.duplicates = 0
+        self.suppressed = 0
+        self.batches = 0
+
+    @property
+    def waiting(self) -> int:
+        """Tweets in the open batch, not yet on disk."""
+        return len(self._open)
+
+    def add(self, tweet: Tweet) -> bool:
+        """Take a tweet in; False if it has landed, or waits, with an observation that is not an hour older."""
+        present = self._open.get(tweet["id"])
+        if present is not None:
+            self.duplicates += 1
+            if _observed_hour(tweet) <= _observed_hour(present):
+                return False
+        elif self._is_known(tweet):
+            self.duplicates += 1
+            self.flush_if_due()
+            return False
+        if not self._open:
+            self._opened_at = self._clock()
+        self._open[tweet["id"]] = tweet
+        self.flush_if_due()
+        return True
+
+    def flush_if_due(self) -> bool:
+        """Land the open batch if it is full or old enough; to be called now and then when no tweet comes."""
+        full = len(self._open) >= self._zone.batch_size
+        if full or (self._open and self._clock() - self._opened_at >= self._zone.batch_age_s):
+            return self.flush()
+        return False
+
+    def flush(self) -> bool:
+        """Land the open batch now. Returns whether there was anything to land.
+
+        Raises:
+            HomeError: if it cannot be written; the tweets then stay in the open batch.
+        """
+        if not self._open:
+            return False
+        try:
+            with _locked(self._index):
+                allowed = [tweet for tweet in self._open.values() if not self._suppression.covers(tweet)]
+                fresh = [tweet for tweet in allowed if not self._is_known(tweet)]
+                if fresh:
+                    key = self._zone._next_key(self._index, self._origin)
+                    _write_batch(self._zone.path(key), fresh)
+                    self._zone._remember(self._index, key, fresh)
+        except sqlite3.Error as error:
+            raise self._zone._index_error(error) from error
+        self.suppressed += len(self._open) - len(allowed)
+        self.duplicates += len(allowed) - len(fresh)
+        self.landed += len(fresh)
+        self.batches += bool(fresh)
+        self._open = {}
+        return bool(fresh)
+
+    def _is_known(self, tweet: Tweet) -> bool:
+        row = self._index.execute(
+            "SELECT observed_hour FROM seen WHERE hash = ?", (_hash(self._secret, tweet["id"]),)
+        ).fetchone()
+        return row is not None and _observed_hour(tweet) <= row[0]
+
+
+def read_batch(path: Path) -> list[Tweet]:
+    """The tweets of one batch file. Raises InputError if it is missing or damaged."""
+    try:
+        with gzip.open(path, "rb") as file:
+            return [orjson.loads(line) for line in file]
+    except FileNotFoundError as error:
+        raise InputError(
+            f"there is no landed batch {path.name}: it was purged; delete its partition, or import its tweets again"
+        ) from error
+    except (OSError, EOFError, orjson.JSONDecodeError) as error:
+        raise InputError(
+            f"the landed batch {path} is damaged ({type(error).__name__}): remove it and import its tweets again"
+        ) from error
+
+
+def _write_batch(path: Path, tweets: Iterable[Tweet]) -> None:
+    def write(file: BinaryIO) -> None:
+        os.fchmod(file.fileno(), SECRET_FILE_MODE)
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=3, mtime=0) as packed:
+            packed.write(b"".join(orjson.dumps(tweet, option=orjson.OPT_APPEND_NEWLINE) for tweet in tweets))
+
+    write_atomically(path, write)
+
+
+@contextmanager
+def _locked(index: sqlite3.Connection) -> Iterator[None]:
+    """Hold the one write lock of the index; what was written to it counts only if the block succeeds."""
+    index.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        index.execute("ROLLBACK")
+        raise
+    index.execute("COMMIT")
+
+
+def _secret(index: sqlite3.Connection) -> bytes:
+    value: bytes = index.execute("SELECT value FROM facts WHERE name = 'hash key'").fetchone()[0]
+    return value
+
+
+def _hash(secret: bytes, tweet_id: str) -> bytes:
+    return blake2b(tweet_id.encode(), key=secret, digest_size=16).digest()
+
+
+def _observed_hour(tweet: Tweet) -> int:
+    """Hours since the epoch. Stored times are that coarse, so a second look within the hour tells nothing new: a page
+    that shifted while it was read is no later observation.
+    """
+    return int(datetime.fromisoformat(tweet["observed_at"]).timestamp() // 3600)

@@ -1,0 +1,1 @@
+"""All of Dagster: definitions, assets, checks, jobs, schedules, sensors, resources."""

@@ -1,0 +1,115 @@
+"""released_profiles and exported_profiles: what may leave the system, in MongoDB and as files."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from tweet_profiles.contracts import RELEASED_PROFILES
+from tweet_profiles.orchestration import checks
+from tweet_profiles.orchestration.assets.metadata import OWNERS, table
+from tweet_profiles.orchestration.resources import HomeResource, ModelResource, MongoResource
+from tweet_profiles.release.anonymise import smallest_class
+from tweet_profiles.release.files import export
+from tweet_profiles.release.store import ReleaseStore, make_release
+from tweet_profiles.segments.store import SegmentStore
+
+NAME = "released_profiles"
+EXPORT = "exported_profiles"
+GROUP_CHECK = "no_group_too_small"
+
+
+@dg.asset(
+    name=NAME,
+    deps=["customer_clusters"],
+    group_name="release",
+    owners=OWNERS,
+    kinds={"mongodb"},
+    code_version="1",
+    pool="clustering",
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+    check_specs=[
+        checks.contract_spec(NAME),
+        dg.AssetCheckSpec(
+            GROUP_CHECK,
+            asset=NAME,
+            blocking=True,
+            description="At least k rows are the same in every column, counted on the rows themselves.",
+        ),
+    ],
+    description=(
+        "One row an author, k-anonymous over all columns together (MDAV microaggregation within segments), and mood by "
+        "day. Written as one version, and then readers are switched to it."
+    ),
+)
+def released_profiles(
+    home: HomeResource, mongo: MongoResource, model: ModelResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Anonymise the authors of the clustering that readers use, store the release, check it, switch to it."""
+    settings = home.settings()
+    with mongo.database() as database:
+        clustering = SegmentStore(database).current_version()
+        if clustering is None:
+            raise dg.Failure("there is no clustering yet: materialize customer_clusters first", allow_retries=False)
+        version, made = make_release(database, clustering, model_version=model.scorer().version, k=settings.k_anonymity)
+        found = checks.faults(made.frame, RELEASED_PROFILES)
+        yield from checks.stop_on(NAME, found, len(made.frame))
+        smallest = smallest_class(made.frame)
+        private = made.frame.empty or smallest >= settings.k_anonymity
+        verdict = dg.AssetCheckResult(
+            check_name=GROUP_CHECK,
+            passed=private,
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={"smallest_group": smallest, "k_anonymity": settings.k_anonymity},
+        )
+        if not private:
+            yield verdict
+            raise dg.Failure(
+                f"a group of {smallest} rows is below k = {settings.k_anonymity}: readers stay on the last release",
+                allow_retries=False,
+            )
+        store = ReleaseStore(database)
+        release = store.switch(version)
+        days = len(store.timeline(release, None))
+    per_segment = made.frame.groupby("segment").agg(rows=("group", "size"), groups=("group", "nunique")).reset_index()
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": release.authors,
+            "version": release.version,
+            "clustering": release.clustering,
+            "rows": release.authors,
+            "withheld": release.withheld,
+            "groups": release.groups,
+            "smallest_group": release.smallest_group,
+            "k_anonymity": release.k_anonymity,
+            "l_diversity": release.l_diversity,
+            "timeline_points": days,
+            "segments": table(
+                [{str(name): value for name, value in row.items()} for row in per_segment.to_dict("records")]
+            ),
+        },
+        check_results=[checks.check_result(NAME, [], release.authors), verdict],
+    )
+
+
+@dg.asset(
+    name=EXPORT,
+    deps=[NAME],
+    group_name="release",
+    owners=OWNERS,
+    kinds={"csv", "parquet"},
+    code_version="1",
+    pool="clustering",
+    description="The current release with the segments' names as CSV, safe to open in a spreadsheet, and as Parquet.",
+)
+def exported_profiles(home: HomeResource, mongo: MongoResource) -> dg.MaterializeResult:
+    """Write the current release to the home's exports."""
+    with mongo.database() as database:
+        done = export(database, home.open().exports)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": done.rows,
+            "rows": done.rows,
+            "version": done.release.version,
+            **{path.suffix.removeprefix("."): dg.MetadataValue.path(path) for path in done.files},
+        }
+    )

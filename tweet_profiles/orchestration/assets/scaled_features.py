@@ -1,0 +1,86 @@
+"""scaled_features: the numeric side of every profile, transformed and standard-scaled."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from tweet_profiles import plots
+from tweet_profiles.contracts import SCALED_FEATURES
+from tweet_profiles.home import write_atomically
+from tweet_profiles.orchestration import checks
+from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot, table
+from tweet_profiles.orchestration.resources import HomeResource, MongoResource
+from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.segments.features import (
+    DEFAULT_FEATURES,
+    FEATURES,
+    FeatureConfig,
+    FeatureMatrix,
+    build_features,
+    describe_features,
+    matrix_of,
+)
+from tweet_profiles.segments.views import correlation
+from tweet_profiles.tables import write_table
+
+NAME = "scaled_features"
+TABLE_FILE = "scaled_features.parquet"
+SCALER_FILE = "scaler.json"
+CORRELATION_FILE = "feature_correlation.png"
+
+
+class ScaledFeaturesConfig(dg.Config):
+    """Which features are clustered on, and the share pulled in at each end."""
+
+    features: list[str] = Field(default_factory=lambda: list(DEFAULT_FEATURES))
+    winsor: float = 0.005
+
+
+@dg.asset(
+    name=NAME,
+    deps=["user_profiles"],
+    group_name="segments",
+    owners=OWNERS,
+    kinds={"scikitlearn", "parquet"},
+    code_version="1",
+    pool="clustering",
+    check_specs=[checks.contract_spec(NAME)],
+    description=(
+        "One row an author: heavy tails on a log scale, extremes winsorised, missing values at the median, all "
+        "standard-scaled. The scaler is stored beside it."
+    ),
+)
+def scaled_features(
+    config: ScaledFeaturesConfig, home: HomeResource, mongo: MongoResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Read all profiles and write their scaled features and the scaler."""
+    with mongo.database() as database:
+        profiles = ProfileStore(database).frame()
+    matrix = build_features(profiles, FeatureConfig(tuple(config.features), config.winsor))
+    found = checks.faults(matrix.frame, SCALED_FEATURES)
+    yield from checks.stop_on(NAME, found, len(matrix.frame))
+    opened = home.open()
+    folder = opened.features
+    write_table(folder / TABLE_FILE, matrix.frame)
+    write_atomically(folder / SCALER_FILE, lambda file: file.write(matrix.scaler.to_json().encode()))
+    picture = correlation_plot(matrix)
+    write_atomically(opened.plots / CORRELATION_FILE, lambda file: file.write(picture))
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(matrix.frame),
+            "authors": len(matrix.frame),
+            "features": len(matrix.scaler.columns),
+            "feature_table": table(describe_features(matrix)),
+            "correlation": inline_plot(picture, "Correlation of the features"),
+            "correlation_file": dg.MetadataValue.path(opened.plots / CORRELATION_FILE),
+            "warnings": dg.MetadataValue.json(matrix.warnings),
+        },
+        check_results=[checks.check_result(NAME, [], len(matrix.frame))],
+    )
+
+
+def correlation_plot(matrix: FeatureMatrix) -> bytes:
+    """The correlation of the features as PNG."""
+    values, names = matrix_of(matrix.frame)
+    return plots.png_bytes(plots.feature_correlation([FEATURES[name].label for name in names], correlation(values)))

@@ -1,0 +1,139 @@
+"""The Dagster instance of a home, and runs started from the command line on it.
+
+What belongs here: DAGSTER_HOME, runs in this process, and what a killed process left behind. What does not:
+what a run does, and which batches it takes.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import as_file, files
+from typing import Any
+
+import dagster as dg
+import psutil
+import structlog
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+
+from tweet_profiles.errors import TweetProfilesError
+from tweet_profiles.home import Home
+
+log = structlog.get_logger(__name__)
+
+PROCESS_TAG = "tweet_profiles/process"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+UNFINISHED = [
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+
+
+class RunFailedError(TweetProfilesError):
+    """A run failed; its text tells the failed step and the first cause."""
+
+
+def dagster_instance(home: Home) -> DagsterInstance:
+    """The instance stored in the home, shared by the UI, the daemon and the command line."""
+    target = home.dagster / "dagster.yaml"
+    if not target.exists():
+        with as_file(files("tweet_profiles.orchestration") / "dagster.yaml") as template:
+            shutil.copyfile(template, target)
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    return DagsterInstance.get()
+
+
+def process_tag(pid: int) -> str:
+    """A name for a process that outlives its pid: pid and start time."""
+    return f"{pid}@{psutil.Process(pid).create_time():.2f}"
+
+
+def is_alive(tag: str) -> bool:
+    """Whether the process that `process_tag` named still runs."""
+    pid = int(tag.partition("@")[0])
+    try:
+        return process_tag(pid) == tag
+    except psutil.NoSuchProcess:
+        return False
+
+
+def fail_orphans(instance: DagsterInstance) -> list[str]:
+    """Mark as failed the command-line runs whose process is gone, and free the pool slots they held.
+
+    A killed process cannot say that its run ended: without this the run would show as started for ever and
+    its batches would never be taken up again.
+
+    Returns:
+        The ids of the runs that were marked.
+    """
+    orphans = []
+    for run in instance.get_runs(RunsFilter(statuses=UNFINISHED)):
+        tag = run.tags.get(PROCESS_TAG)
+        if tag is not None and not is_alive(tag):
+            instance.report_run_failed(run, "The process of this run ended before the run did (killed?).")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            orphans.append(run.run_id)
+    if orphans:
+        log.warning("marked runs of ended processes as failed", runs=len(orphans))
+    return orphans
+
+
+def range_tags(partitions: Sequence[str]) -> dict[str, str]:
+    """The tags that make one run take several neighbouring partitions; none for a single one."""
+    if len(partitions) < 2:
+        return {}
+    return {RANGE_START_TAG: partitions[0], RANGE_END_TAG: partitions[-1]}
+
+
+def execute(
+    job: dg.JobDefinition,
+    instance: DagsterInstance,
+    *,
+    partitions: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+    run_config: Mapping[str, Any] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Run `job` in this process; `partitions`, if any, is one contiguous range, run as a single run.
+
+    Raises:
+        RunFailedError: if a step fails, with its message and where to read the rest.
+    """
+    extra = {**(tags or {}), PROCESS_TAG: process_tag(os.getpid()), **range_tags(partitions)}
+    config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(run_config or {})}
+    result = job.execute_in_process(
+        instance=instance,
+        partition_key=partitions[0] if len(partitions) == 1 else None,
+        tags=extra,
+        run_config=config,
+        raise_on_error=False,
+    )
+    if not result.success:
+        raise RunFailedError(
+            f"{job.name} failed: {_cause(result.all_events)} (run {result.run_id}; `tweet-profiles dev`)"
+        )
+    return result
+
+
+def failure_of(instance: DagsterInstance, run: DagsterRun) -> str:
+    """The step at which a failed run stopped, and what it raised."""
+    records = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+    return _cause([record.dagster_event for record in records if record.dagster_event is not None])
+
+
+_WRAPPERS = ("Dagster", "RetryRequested")
+"""How the names of those errors begin that Dagster puts around what a stage raised."""
+
+
+def _cause(events: Iterable[DagsterEvent]) -> str:
+    for event in events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            # Dagster wraps what the stage raised; what that was caused by is a detail of the run's log.
+            while error is not None and error.cause is not None and (error.cls_name or "").startswith(_WRAPPERS):
+                error = error.cause
+            text = error.message.strip() if error is not None else "unknown"
+            return f"step {event.step_key}: {text}"
+    return "the run did not start, or its process was killed"

@@ -1,0 +1,55 @@
+"""The suppression list: authors who asked to be forgotten, so that they do not come back.
+
+What belongs here: the list and the question whether a tweet falls under it. What does not: removing what is
+already stored (`removal.forget`). The list holds pseudonyms, never ids: it must outlive what it forgot.
+"""
+
+import os
+from typing import BinaryIO
+
+from tweet_profiles.home import SECRET_FILE_MODE, Home, write_atomically
+from tweet_profiles.landing.tweets import Tweet
+from tweet_profiles.privacy.pseudonyms import author_key
+from tweet_profiles.settings import load_settings
+
+
+class SuppressionList:
+    """The list of one home; it notices when another process adds to it."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._file = home.forgotten_file
+        self._version: tuple[int, int] | None = None
+        self._keys: frozenset[str] = frozenset()
+        self._secret = b""
+
+    def keys(self) -> frozenset[str]:
+        """The pseudonyms of the authors on the list."""
+        try:
+            state = self._file.stat()
+        except FileNotFoundError:
+            return frozenset()
+        version = (state.st_mtime_ns, state.st_ino)
+        if version != self._version:
+            self._keys = frozenset(self._file.read_text().split())
+            self._secret = self._home.pseudonym_key(load_settings())
+            self._version = version
+        return self._keys
+
+    def covers(self, tweet: Tweet) -> bool:
+        """Whether the tweet, or the original that it repeats, is by an author on the list."""
+        keys = self.keys()
+        if not keys:
+            return False
+        authors = [tweet["author_id"], tweet.get("original_author_id")]
+        return any(author is not None and author_key(self._secret, author) in keys for author in authors)
+
+    def add(self, pseudonyms: frozenset[str]) -> None:
+        """Put authors on the list, for good. Raises HomeError if it cannot be written."""
+        keys = sorted(self.keys() | pseudonyms)
+
+        def write(file: BinaryIO) -> None:
+            os.fchmod(file.fileno(), SECRET_FILE_MODE)
+            file.write("".join(f"{key}\n" for key in keys).encode())
+
+        write_atomically(self._file, write)

@@ -1,0 +1,1 @@
+"""All that leaves the system: anonymous rows, timelines, files."""

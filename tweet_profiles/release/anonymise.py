@@ -1,0 +1,305 @@
+"""What may leave the system of a profile: groups of at least k authors whose rows are all the same.
+
+What belongs here: pure functions from profiles and segments to released rows. What does not: grouping similar records
+(`microaggregation`), writing and reading releases (`release`).
+
+The attacker is taken to hold everybody's full public X profile and all tweets, to know this code, and to have the same
+sentiment model. Then every released column is a quasi-identifier, the segment and the sentiment included, because all
+can be computed again. So there is no split into columns to protect and columns to show: all rows of a group are equal
+in all of them, and no way of linking can do better than one in the size of the group, at least k.
+
+Three ways were weighed to get there:
+- Suppression alone (drop rows that too few share): with 20 columns nearly every author is alone; it drops them all.
+- Mondrian (LeFevre et al. 2006) cuts the columns at medians into boxes and shows ranges. With k = 5, 100,000 authors
+  are cut 14 times, so that many of the 20 columns are never cut; ranges also have to be turned into numbers again
+  before anything can be clustered.
+- Microaggregation (MDAV) groups nearest neighbours over all columns at once and shows their mean, in the columns' own
+  units. It keeps what clustering needs best. Taken, within segments, so that no row sits between two of them.
+
+A mean over so few could still give away a sensitive value where all in the group share it: five authors who retweeted
+the same tweet have the same sentiment. So each group has at least `DIVERSITY` different sentiments on the released
+grid. A share of the groups' spread stays unknown to readers; it is the price.
+
+What stays open: somebody who keeps the releases of many nights can compare the groups in which nearly the same authors
+landed. Releases hold no key by which a row could be followed, and old ones are dropped, but copies cannot be.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tweet_profiles.contracts import CLIENT_KINDS, LABELS, PARTS_OF_DAY, RELEASED_PROFILES, VERIFIED_KINDS
+from tweet_profiles.release.microaggregation import WITHHELD, microaggregate
+
+DIVERSITY = 3
+"""Different sentiments, on the released grid, that a group must hold (l of l-diversity)."""
+GRID = 0.05
+CONFIDENCE_GRID = 0.1
+YEARS_GRID = 0.5
+_DAYS_A_YEAR = 365.25
+_EPOCH = pd.Timestamp("1970-01-01", tz="UTC")
+_UNKNOWN_LANGUAGE = "und"
+_COMMON_LANGUAGES = 8
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A released number: how it is averaged, how fine it is shown, how much it counts when authors are grouped.
+
+    Means are taken on the scale that is clustered on, so that a group's mean is its centre there.
+    """
+
+    name: str
+    source: str
+    forward: Callable[[np.ndarray], np.ndarray]
+    back: Callable[[np.ndarray], np.ndarray]
+    show: Callable[[np.ndarray], np.ndarray]
+    weight: float = 1.0
+
+
+def _same(values: np.ndarray) -> np.ndarray:
+    return values
+
+
+def _digits(values: np.ndarray) -> np.ndarray:
+    """Two significant digits."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = 10.0 ** np.where(values > 0, np.floor(np.log10(values)) - 1, 0)
+    # A mean of logarithms can come out as 1e-17 where all are zero.
+    return np.where(values < 0.005, 0.0 * values, np.round(np.rint(values / step) * step, 6))
+
+
+def _steps(size: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda values: np.round(np.rint(values / size) * size, 6)
+
+
+_NUMBERS = (
+    _Number("segment_confidence", "confidence", _same, _same, _steps(CONFIDENCE_GRID), 0.3),
+    _Number("followers", "followers", np.log1p, np.expm1, _digits),
+    _Number("following", "following", np.log1p, np.expm1, _digits),
+    _Number("posts", "posts", np.log1p, np.expm1, _digits),
+    _Number("listed", "listed", np.log1p, np.expm1, _digits, 0.3),
+    _Number("account_age_years", "account_age_days", np.sqrt, np.square, _steps(YEARS_GRID)),
+    _Number("tweets_seen", "tweets_seen", np.log1p, np.expm1, _digits),
+    _Number("retweet_share", "retweet_share", _same, _same, _steps(GRID)),
+    _Number("reply_share", "reply_share", _same, _same, _steps(GRID)),
+    _Number("link_share", "link_share", _same, _same, _steps(GRID)),
+    _Number("media_share", "media_share", _same, _same, _steps(GRID), 0.3),
+    _Number("likes_per_tweet", "likes_per_tweet", np.log1p, np.expm1, _digits),
+    _Number("retweets_per_tweet", "retweets_per_tweet", np.log1p, np.expm1, _digits, 0.3),
+    _Number("sentiment_mean", "sentiment_mean", _same, _same, _steps(GRID)),
+    _Number("subjectivity_mean", "subjectivity_mean", _same, _same, _steps(GRID)),
+)
+_LAST_SEEN_WEIGHT = 0.2
+_HOUR_WEIGHT = 1.0
+_KIND_WEIGHT = 0.5
+_MISSING_WEIGHT = 1.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Profiles (n) as arrays, on the scales that means are taken on.
+
+    `numbers` float (n,) by released name, NaN where missing; `kinds` int (n,) by released name with the list of its
+    values, the last of which is None; `hours` float (n, 24) shares of an author's tweets; `labels` float (n, 3);
+    `last_seen` float (n,) days since 1970.
+    """
+
+    segment: np.ndarray
+    numbers: dict[str, np.ndarray]
+    kinds: dict[str, tuple[np.ndarray, list[Any]]]
+    hours: np.ndarray
+    labels: np.ndarray
+    last_seen: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.segment)
+
+
+@dataclass(frozen=True)
+class Anonymised:
+    """Released rows, and what was left out.
+
+    `frame` keeps RELEASED_PROFILES, shuffled; `row_of` int (authors given,) is the row of each author, -1 if withheld:
+    for measuring what was lost, never to be stored.
+    """
+
+    frame: pd.DataFrame
+    withheld: int
+    groups: int
+    smallest_group: int
+    row_of: np.ndarray
+
+
+def facts_of(profiles: pd.DataFrame, segment: np.ndarray, confidence: np.ndarray) -> Facts:
+    """The facts of profiles that are released.
+
+    Args:
+        profiles: USER_PROFILES (n rows).
+        segment: int (n,).
+        confidence: float (n,) in 0 to 1.
+    """
+    table = profiles.assign(confidence=confidence)
+    numbers = {
+        number.name: number.forward(table[number.source].to_numpy("float64", na_value=np.nan)) for number in _NUMBERS
+    }
+    hours = np.array(profiles["hours"].tolist(), np.float64).reshape(len(profiles), 24)
+    return Facts(
+        segment=np.asarray(segment, np.int64),
+        numbers=numbers,
+        kinds={
+            "main_language": _coded([_most(counts) or _UNKNOWN_LANGUAGE for counts in profiles["languages"]]),
+            "main_client": _coded([_most(counts) for counts in profiles["clients"]], CLIENT_KINDS),
+            "verified_kind": _coded(_plain(_verified_kind(profiles)), VERIFIED_KINDS),
+            "protected": _coded(_plain(profiles["protected"]), (False, True)),
+        },
+        hours=hours / np.maximum(hours.sum(axis=1, keepdims=True), 1),
+        labels=np.stack([profiles[f"{label}_share"].to_numpy("float64") for label in LABELS], axis=1),
+        last_seen=((profiles["last_seen"] - _EPOCH) / pd.Timedelta(days=1)).to_numpy("float64"),
+    )
+
+
+def anonymise(facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | None = None) -> Anonymised:
+    """Group the authors and give each the row of its group.
+
+    Args:
+        facts: of all authors.
+        k: authors a group, at least. Segments of fewer are withheld.
+        diversity: different released sentiments a group, at least.
+        seed: of the order of rows and groups; None for one that nobody can repeat.
+    """
+    random = np.random.default_rng(seed)
+    sensitive = np.rint(facts.numbers["sentiment_mean"] / GRID).astype(np.int64)
+    group = microaggregate(distances(facts), facts.segment, sensitive, k=k, diversity=min(diversity, k))
+    shown = np.flatnonzero(group != WITHHELD)
+    count = int(group.max()) + 1 if len(shown) else 0
+    # Neither the number of a group nor the order of rows may tell anything.
+    group[shown] = random.permutation(count)[group[shown]]
+    rows = random.permutation(shown)
+    summary = summarise(facts, group, count)
+    frame = summary.take(group[rows]).reset_index(drop=True)
+    frame.insert(0, "group", group[rows])
+    row_of = np.full(len(facts), WITHHELD, np.int64)
+    row_of[rows] = np.arange(len(rows))
+    return Anonymised(
+        frame=typed(frame),
+        withheld=len(facts) - len(shown),
+        groups=count,
+        smallest_group=smallest_class(frame),
+        row_of=row_of,
+    )
+
+
+def smallest_class(frame: pd.DataFrame) -> int:
+    """The fewest rows that are equal in every column but `group`, missing values taken as equal; 0 without rows.
+
+    This is the k that the release has, counted anew on what is released, whatever made it.
+    """
+    columns = [name for name in frame.columns if name != "group"]
+    return int(frame.groupby(columns, dropna=False).size().min()) if len(frame) else 0
+
+
+def summarise(facts: Facts, group: np.ndarray, count: int, *, rounded: bool = True) -> pd.DataFrame:
+    """What each group shows, by group number: the columns of RELEASED_PROFILES but `group`.
+
+    A number is the mean of those who tell it, and missing if most of the group do not; a kind is the most frequent one,
+    "not told" counting as one. With every author in a group of its own it is the author's own row.
+    """
+    inside = group != WITHHELD
+    where = group[inside]
+    size = np.maximum(np.bincount(where, minlength=count), 1)
+    segment = np.zeros(count, np.int64)
+    segment[where] = facts.segment[inside]
+    columns: dict[str, Any] = {"segment": segment}
+    for number in _NUMBERS:
+        mean = _mean(facts.numbers[number.name][inside], where, count, size)
+        values = number.back(mean) / (_DAYS_A_YEAR if number.name == "account_age_years" else 1)
+        columns[number.name] = number.show(values) if rounded else values
+    for name, (codes, kinds) in facts.kinds.items():
+        tally = np.bincount(where * len(kinds) + codes[inside], minlength=count * len(kinds))
+        columns[name] = np.array(kinds, dtype=object)[tally.reshape(count, len(kinds)).argmax(axis=1)]
+    part = _sums(_parts(facts.hours[inside]), where, count)
+    columns["active_part"] = np.array(PARTS_OF_DAY, dtype=object)[part.argmax(axis=1)]
+    days = np.bincount(where, weights=facts.last_seen[inside], minlength=count) / size
+    columns["last_seen_month"] = (_EPOCH + pd.to_timedelta(days, unit="D")).strftime("%Y-%m")
+    label = _sums(facts.labels[inside], where, count)
+    columns["sentiment_label"] = np.array(LABELS, dtype=object)[label.argmax(axis=1)]
+    return pd.DataFrame(columns)[[name for name in RELEASED_PROFILES.columns if name != "group"]]
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give released rows the columns' types, in the contract's order."""
+    types = {name: column.dtype.type for name, column in RELEASED_PROFILES.columns.items() if name in frame}
+    return frame[list(types)].astype(types)
+
+
+def distances(facts: Facts) -> np.ndarray:
+    """The space in which authors are near each other: float64 (n, dimensions), finite.
+
+    Numbers are standard-scaled after the outermost 0.5 % at each end are pulled in; the median stands in for what is
+    missing, and a dimension of its own says that it is, so that those who lack a value find each other.
+    """
+    columns: list[np.ndarray] = []
+    for number in _NUMBERS:
+        values = facts.numbers[number.name]
+        missing = np.isnan(values)
+        if missing.all():
+            continue
+        columns.append(_scaled(np.where(missing, np.nanmedian(values), values)) * number.weight)
+        if missing.any():
+            columns.append(missing * _MISSING_WEIGHT)
+    angle = 2 * np.pi * (np.arange(24) + 0.5) / 24
+    columns += [_scaled(facts.hours @ turn(angle)) * _HOUR_WEIGHT for turn in (np.sin, np.cos)]
+    columns.append(_scaled(facts.last_seen) * _LAST_SEEN_WEIGHT)
+    for codes, kinds in facts.kinds.values():
+        frequent = np.argsort(-np.bincount(codes, minlength=len(kinds)), kind="stable")[:_COMMON_LANGUAGES]
+        columns += [(codes == code) * _KIND_WEIGHT for code in frequent]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    if not len(values):
+        return values
+    clipped = np.clip(values, *np.quantile(values, [0.005, 0.995]))
+    return (clipped - clipped.mean()) / max(float(clipped.std()), 1e-9)
+
+
+def _mean(values: np.ndarray, where: np.ndarray, count: int, size: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values)
+    told = np.bincount(where, weights=known, minlength=count)
+    total = np.bincount(where, weights=np.where(known, values, 0.0), minlength=count)
+    return np.where(2 * told > size, total / np.maximum(told, 1), np.nan)
+
+
+def _sums(values: np.ndarray, where: np.ndarray, count: int) -> np.ndarray:
+    # Rounded, so that the order of a sum does not decide between two that are equal.
+    return np.stack([np.bincount(where, weights=column, minlength=count) for column in values.T], axis=1).round(9)
+
+
+def _parts(hours: np.ndarray) -> np.ndarray:
+    """Shares by part of the day, in the order of PARTS_OF_DAY: night is 23 to 5, then six hours each."""
+    return np.roll(hours, 1, axis=1).reshape(len(hours), 4, 6).sum(axis=2)
+
+
+def _most(counts: dict[str, int]) -> str | None:
+    return max(counts, key=lambda name: (counts[name], name)) if counts else None
+
+
+def _verified_kind(profiles: pd.DataFrame) -> pd.Series:
+    """The kind; "none" where X only says that an account is not verified."""
+    unverified = (~profiles["verified"]).fillna(False).astype(bool)
+    return profiles["verified_kind"].mask(profiles["verified_kind"].isna() & unverified, "none")
+
+
+def _plain(values: pd.Series) -> list[Any]:
+    # Which of None, NA and NaN stands for "missing" in a text column depends on how pandas stores it.
+    return [None if pd.isna(value) else value for value in values.astype(object)]
+
+
+def _coded(values: list[Any], known: tuple[Any, ...] | None = None) -> tuple[np.ndarray, list[Any]]:
+    names: list[Any] = [*(known if known is not None else sorted(set(values))), None]
+    places = {name: place for place, name in enumerate(names)}
+    return np.fromiter((places[value] for value in values), np.int64, len(values)), names

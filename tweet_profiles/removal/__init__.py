@@ -1,0 +1,1 @@
+"""What removes: forgetting, retention, key rotation."""

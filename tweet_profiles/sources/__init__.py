@@ -1,0 +1,1 @@
+"""Where tweets come from: the X API, archive files, the sample."""

@@ -1,0 +1,113 @@
+import multiprocessing
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tweet_profiles.errors import InputError
+from tweet_profiles.home import Home
+from tweet_profiles.landing.zone import LandingZone
+
+
+def tweet(number: int, observed: str = "2026-01-01T00:00:00Z") -> Any:
+    return {
+        "id": str(number),
+        "author_id": str(number % 7),
+        "text": f"tweet {number}",
+        "created_at": "2026-01-01T00:00:00Z",
+        "observed_at": observed,
+        "hashtags": [],
+        "author": {},
+    }
+
+
+def land(zone: LandingZone, *tweets: Any) -> Any:
+    with zone.writer("import") as writer:
+        for entry in tweets:
+            writer.add(entry)
+    return writer
+
+
+def test_a_batch_lands_when_it_is_full(home: Home) -> None:
+    zone = LandingZone(home, batch_size=10)
+    land(zone, *[tweet(number) for number in range(25)])
+    assert [len(zone.read(key)) for key in zone.keys()] == [10, 10, 5]
+
+
+def test_a_batch_lands_when_it_is_old_enough(home: Home) -> None:
+    now = [0.0]
+    with LandingZone(home, batch_age_s=60).writer("stream", clock=lambda: now[0]) as writer:
+        writer.add(tweet(1))
+        assert not writer.flush_if_due()
+        now[0] = 61
+        assert writer.flush_if_due()
+    assert writer.batches == 1
+
+
+def test_only_the_owner_may_enter_the_landing_zone(home: Home) -> None:
+    land(LandingZone(home), tweet(1))
+    for folder in (home.private, home.landing):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for file in home.landing.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_tweet_lands_again_only_with_a_later_observation(home: Home) -> None:
+    zone = LandingZone(home)
+    land(zone, tweet(1, "2026-01-02T00:00:00Z"))
+    assert land(zone, tweet(1, "2026-01-02T00:00:00Z"), tweet(1, "2026-01-01T00:00:00Z")).landed == 0
+    assert land(zone, tweet(1, "2026-01-03T00:00:00Z")).landed == 1
+
+
+def test_the_open_batch_lands_even_if_its_writer_fails(home: Home) -> None:
+    zone = LandingZone(home)
+    with pytest.raises(RuntimeError), zone.writer("stream") as writer:
+        writer.add(tweet(1))
+        raise RuntimeError
+    assert [entry["id"] for key in zone.keys() for entry in zone.read(key)] == ["1"]
+
+
+def test_removed_batches_stay_known(home: Home) -> None:
+    zone = LandingZone(home)
+    land(zone, tweet(1))
+    assert zone.remove(zone.keys()) == 1
+    assert land(zone, tweet(1)).duplicates == 1
+    assert zone.keys() == []
+
+
+def test_a_lost_index_is_made_again_from_what_is_landed(home: Home) -> None:
+    zone = LandingZone(home)
+    land(zone, *[tweet(number) for number in range(5)])
+    for file in home.private.glob("landed.sqlite*"):
+        file.unlink()
+    assert land(zone, *[tweet(number) for number in range(6)]).landed == 1
+
+
+def test_a_damaged_batch_is_named_with_what_to_do(home: Home) -> None:
+    zone = LandingZone(home)
+    land(zone, tweet(1))
+    path = zone.path(zone.keys()[0])
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(InputError, match="is damaged"):
+        zone.read(zone.keys()[0])
+    with pytest.raises(InputError, match="purged"):
+        zone.read("20200101T000000000000Z-import")
+
+
+def _land_range(root: str, start: int) -> None:
+    land(LandingZone(Home.open(Path(root)), batch_size=20), *[tweet(number) for number in range(start, start + 300)])
+
+
+def test_writers_at_the_same_time_land_every_tweet_once(home: Home) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_land_range, args=(str(home.root), start)) for start in (0, 100, 200)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    zone = LandingZone(home)
+    ids = [entry["id"] for key in zone.keys() for entry in zone.read(key)]
+    assert sorted(map(int, ids)) == list(range(500))
+    assert zone.keys() == sorted(zone.keys())

@@ -1,0 +1,108 @@
+"""What Dagster loads, and that it hangs together."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import yaml
+
+from tweet_profiles.orchestration.definitions import build_definitions
+from tweet_profiles.orchestration.resources import HomeResource
+from tweet_profiles.settings import project_root
+
+ASSETS = {
+    "x_stream",
+    "pulled_tweets",
+    "searched_days",
+    "sentiment_model",
+    "raw_tweets",
+    "scored_tweets",
+    "user_profiles",
+    "assigned_authors",
+    "scaled_features",
+    "customer_clusters",
+    "segment_report",
+    "released_profiles",
+    "exported_profiles",
+}
+CHAIN = ["raw_tweets", "scored_tweets", "user_profiles", "scaled_features", "customer_clusters", "released_profiles"]
+
+
+def test_everything_that_should_load_does() -> None:
+    repository = build_definitions().get_repository_def()
+    checks = {str(key.to_user_string()) for key in repository.asset_graph.asset_check_keys}
+    assert {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()} == ASSETS
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "process_batch",
+        "recluster",
+        "report",
+        "prepare_model",
+        "pull",
+        "purge",
+    }
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "nightly_reclustering",
+        "hourly_pull",
+        "daily_purge",
+    }
+    assert {sensor.name for sensor in repository.sensor_defs} == {"landed_batches", "stream_health"}
+    assert checks == {
+        "x_stream:stream_is_well",
+        "sentiment_model:fit_to_serve",
+        "raw_tweets:raw_tweets_contract",
+        "scored_tweets:scored_tweets_contract",
+        "user_profiles:user_profiles_contract",
+        "scaled_features:scaled_features_contract",
+        "customer_clusters:clustering_quality",
+        "released_profiles:released_profiles_contract",
+        "released_profiles:no_group_too_small",
+    }
+
+
+def test_the_chain_is_connected_in_its_order() -> None:
+    graph = build_definitions().get_repository_def().asset_graph
+    for upstream, downstream in itertools.pairwise(CHAIN):
+        assert dg.AssetKey(upstream) in graph.get(dg.AssetKey(downstream)).parent_keys
+    assert dg.AssetKey("sentiment_model") in graph.get(dg.AssetKey("scored_tweets")).parent_keys
+
+
+def test_every_asset_tells_its_owner_its_kinds_and_what_it_is() -> None:
+    graph = build_definitions().get_repository_def().asset_graph
+    for name in ASSETS:
+        node = graph.get(dg.AssetKey(name))
+        assert node.owners and node.kinds and node.code_version and node.group_name != "default"
+        assert node.description and len(node.description) > 40
+
+
+def test_every_contract_check_blocks_what_comes_after_it() -> None:
+    graph = build_definitions().get_repository_def().asset_graph
+    unblocking = {key.name for key in graph.asset_check_keys if not graph.get_check_spec(key).blocking}
+    assert unblocking == {"stream_is_well"}  # a stream that is away must not hold up what has landed
+
+
+def test_resources_can_be_swapped_by_name(tmp_path: Path) -> None:
+    definitions = build_definitions({"home": HomeResource(root=str(tmp_path / "other"))})
+    home = definitions.resources["home"]
+    assert home.open().root == tmp_path / "other"
+
+
+def test_the_workspace_names_a_module_that_loads() -> None:
+    workspace = yaml.safe_load((project_root() / "workspace.yaml").read_text())
+    entry = workspace["load_from"][0]["python_module"]
+    code = f"import {entry['module_name']} as m; assert m.{entry['attribute']}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_loading_the_definitions_imports_no_tensorflow() -> None:
+    code = "import sys, tweet_profiles.orchestration.definitions; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_domain_knows_neither_dagster_nor_django() -> None:
+    for package in ("ingest", "sentiment", "profiles", "segments"):
+        for file in (project_root() / "tweet_profiles" / package).glob("*.py"):
+            source = file.read_text()
+            assert "import dagster" not in source and "from dagster" not in source, file
+            assert "import django" not in source and "from django" not in source, file

@@ -1,0 +1,216 @@
+"""What leaves the system: groups that nobody is found in, whole versions, files that are safe to open, an attack."""
+
+import csv
+import io
+import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymongo
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pymongo.database import Database
+
+from tweet_profiles.contracts import RELEASED_PROFILES
+from tweet_profiles.errors import DatabaseError
+from tweet_profiles.release.anonymise import GRID, anonymise, facts_of, smallest_class, summarise, typed
+from tweet_profiles.release.attack import attack
+from tweet_profiles.release.files import export, safe_cell
+from tweet_profiles.release.store import ReleaseStore, make_release
+from tweet_profiles_tests.conftest import Command
+from tweet_profiles_tests.segments.test_nights import made_profiles, night, save
+
+Store = Database[dict[str, Any]]
+PROFILES = made_profiles(1_000, 3)
+
+
+def parts_of(authors: int, segments: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Some authors, and a segment for each, of very unequal sizes."""
+    random = np.random.default_rng(seed)
+    chosen = PROFILES.iloc[random.choice(len(PROFILES), authors, replace=False)].reset_index(drop=True)
+    return chosen, (segments * random.random(authors) ** 2).astype(int) + 1
+
+
+def released(database: Store, profiles: pd.DataFrame, k: int = 5) -> str:
+    """A night of clustering and a release of it, switched to; its version."""
+    clustering, _ = night(database, profiles, k_max=4)
+    version, _ = make_release(database, clustering, model_version="m1", k=k)
+    ReleaseStore(database).switch(version)
+    return version
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 300), st.integers(1, 6), st.integers(2, 9), st.integers(0, 10**6))
+def test_every_row_equals_k_others_in_every_column_and_moods_differ_behind_them(
+    authors: int, segments: int, k: int, seed: int
+) -> None:
+    profiles, segment = parts_of(authors, segments, seed)
+    facts = facts_of(profiles, segment, np.full(authors, 0.8))
+    made = anonymise(facts, k=k, seed=seed)
+    RELEASED_PROFILES.validate(made.frame)
+    assert len(made.frame) + made.withheld == authors == len(made.row_of)
+    if made.frame.empty:
+        return
+    assert smallest_class(made.frame) >= k
+    shown = made.row_of >= 0
+    group = made.frame["group"].to_numpy()[made.row_of[shown]]
+    mood = np.rint(profiles["sentiment_mean"].to_numpy()[shown] / GRID)
+    behind = pd.DataFrame({"group": group, "mood": mood, "segment": segment[shown]}).groupby("group")
+    assert (behind["mood"].nunique() >= min(3, k)).all()
+    # No group mixes two segments, and a row tells the segment of everybody behind it.
+    assert (behind["segment"].nunique() == 1).all()
+
+
+def test_a_segment_too_small_to_hide_in_is_withheld() -> None:
+    profiles, _ = parts_of(100, 1, 4)
+    segment = np.array([1] * 96 + [2] * 4)
+    made = anonymise(facts_of(profiles, segment, np.full(100, 0.8)), k=5)
+    assert made.withheld == 4 and set(made.frame["segment"]) == {1}
+
+
+def test_authors_who_all_feel_the_same_are_withheld() -> None:
+    profiles, segment = parts_of(60, 1, 5)
+    made = anonymise(facts_of(profiles.assign(sentiment_mean=0.9), segment, np.full(60, 0.8)), k=5)
+    assert made.frame.empty and made.withheld == 60
+
+
+@pytest.mark.parametrize("untold", [["verified"], ["verified_kind"], ["verified", "verified_kind"], ["protected"]])
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_authors_whose_account_facts_nobody_told_are_released_with_the_facts_missing(
+    untold: list[str], share: float
+) -> None:
+    profiles, segment = parts_of(200, 2, 8)
+    for name in untold:
+        profiles.loc[: int(share * len(profiles)) - 1, name] = pd.NA
+    made = anonymise(facts_of(profiles, segment, np.full(200, 0.8)), k=5)
+    RELEASED_PROFILES.validate(made.frame)
+    if share == 1.0 and "verified_kind" in untold and "verified" in untold:
+        assert made.frame["verified_kind"].isna().all()
+
+
+def test_an_attacker_with_the_exact_values_does_no_better_than_chance_within_a_group() -> None:
+    profiles, segment = parts_of(1_000, 4, 6)
+    facts, alone = facts_of(profiles, segment, np.full(1_000, 0.8)), np.arange(1_000)
+    own, exact = typed(summarise(facts, alone, 1_000)), summarise(facts, alone, 1_000, rounded=False)
+    made = anonymise(facts, k=5, seed=1)
+    found = attack(made.frame, own, exact, made.row_of)
+    assert found.smallest_group >= 5
+    assert found.success_rate <= found.chance <= 1 / 5
+    # The same attack finds everybody where nothing is done about it, so it is no straw man.
+    bare = own.assign(group=alone)[made.frame.columns]
+    assert attack(bare, own, exact, alone).success_rate > 0.95
+
+
+def test_readers_see_one_whole_release_or_the_one_before(database: Store) -> None:
+    save(database, PROFILES)
+    store = ReleaseStore(database)
+    assert store.current() is None
+    first = released(database, PROFILES)
+    current = store.current()
+    assert current is not None and current.version == first and current.authors == len(list(store.rows(current)))
+    clustering, _ = night(database, PROFILES, k_max=4)
+    second, _ = make_release(database, clustering, model_version="m1", k=5)
+    assert store.current() == current
+    store.switch(second)
+    switched = store.current()
+    assert switched is not None and switched.version == second
+    # Who has begun to read the one before can end.
+    assert len(list(store.rows(current))) == current.authors
+
+
+def _write_until_killed(uri: str, name: str, clustering: str) -> None:
+    with pymongo.MongoClient(uri, tz_aware=True) as client:  # type: ignore[var-annotated]
+        real = ReleaseStore.switch
+
+        def die(*_: Any) -> Any:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        ReleaseStore.switch = die  # type: ignore[method-assign]
+        version, _ = make_release(client[name], clustering, model_version="m1", k=5)
+        ReleaseStore(client[name]).switch(version)
+        ReleaseStore.switch = real  # type: ignore[method-assign]
+
+
+def test_a_kill_before_the_switch_leaves_readers_on_the_old_release_and_the_next_cleans_up(
+    database: Store, mongodb_server: str
+) -> None:
+    save(database, PROFILES)
+    first = released(database, PROFILES)
+    clustering, _ = night(database, PROFILES, k_max=4)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_write_until_killed, args=(mongodb_server, database.name, clustering)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    store = ReleaseStore(database)
+    current = store.current()
+    assert current is not None and current.version == first
+    assert len(list(store.rows(current))) == current.authors
+    assert database.releases.count_documents({}) == 2
+    third = released(database, PROFILES)
+    assert {release["_id"] for release in database.releases.find()} == {first, third}
+    with pytest.raises(DatabaseError, match="is not complete"):
+        store.switch("r0")
+
+
+def test_no_pseudonym_or_hour_or_hashtag_is_in_a_release_or_its_files(database: Store, tmp_path: Path) -> None:
+    save(database, PROFILES)
+    released(database, PROFILES)
+    done = export(database, tmp_path)
+    stored = json.dumps([*database.released_profiles.find(), *database.timelines.find()], default=str)
+    files = done.files[0].read_text() + pd.read_parquet(done.files[1]).to_csv()
+    for author in PROFILES["author_key"]:
+        assert author not in stored and author not in files
+    assert set(pd.read_parquet(done.files[1]).columns) == {*RELEASED_PROFILES.columns, "segment_name"}
+
+
+def test_both_files_hold_the_rows_of_the_release_with_the_segments_names(database: Store, tmp_path: Path) -> None:
+    save(database, PROFILES)
+    released(database, PROFILES)
+    done = export(database, tmp_path)
+    rows = list(csv.DictReader(io.StringIO(done.files[0].read_text(encoding="utf-8-sig"))))
+    table = pd.read_parquet(done.files[1])
+    assert len(rows) == len(table) == done.rows == done.release.authors
+    assert [row["segment_name"] for row in rows] == table["segment_name"].tolist()
+    assert [float(row["sentiment_mean"]) for row in rows] == table["sentiment_mean"].tolist()
+    assert table.groupby([name for name in table if name != "group"], dropna=False).size().min() >= 5
+
+
+def test_a_name_that_is_a_formula_is_text_in_a_spreadsheet(database: Store, tmp_path: Path) -> None:
+    save(database, PROFILES)
+    released(database, PROFILES)
+    database.segments.update_many({}, {"$set": {"name": '=HYPERLINK("http://x","y")'}})
+    done = export(database, tmp_path, ("csv",))
+    rows = list(csv.DictReader(io.StringIO(done.files[0].read_text(encoding="utf-8-sig"))))
+    assert {row["segment_name"] for row in rows} == {'\'=HYPERLINK("http://x","y")'}
+
+
+@given(st.text(max_size=12), st.sampled_from(["=", "+", "-", "@", "\t", "\r", "\n", " =", ""]))
+def test_no_cell_begins_as_a_formula_and_none_loses_a_character(text: str, begin: str) -> None:
+    cell = safe_cell(begin + text)
+    assert cell.lstrip(" ")[:1] not in tuple("=+-@\t\r\n") or not cell.lstrip(" ")
+    assert cell.removeprefix("'") == (begin + text).removeprefix("'") or cell == begin + text
+
+
+def test_the_commands_tell_what_there_is_and_write_it_where_asked(
+    own_database: str, database: Store, command: Command, tmp_path: Path
+) -> None:
+    mine = database.client[own_database]
+    nothing = command("export")
+    assert nothing.returncode == 1 and "there is no release yet" in nothing.stderr and "Traceback" not in nothing.stderr
+    save(mine, PROFILES)
+    version = released(mine, PROFILES)
+    done = command("export", tmp_path / "out", "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["released_profiles.csv"]
+    status = command("db", "status").stdout
+    assert version in status and "profiles" in status and "1,000" in status
+    unwritable = command("export", "/proc/nowhere")
+    assert unwritable.returncode == 1 and "/proc/nowhere" in unwritable.stderr
