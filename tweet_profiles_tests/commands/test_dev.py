@@ -7,7 +7,7 @@ import urllib.request
 from tweet_profiles.home import Home
 from tweet_profiles_tests.api.served import free_port
 from tweet_profiles_tests.conftest import executable
-from tweet_profiles_tests.sources.x.test_stream import until
+from tweet_profiles_tests.waiting import until
 
 
 def answers(url: str) -> bool:

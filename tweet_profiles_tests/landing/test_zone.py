@@ -1,32 +1,13 @@
 import multiprocessing
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tweet_profiles.errors import InputError
 from tweet_profiles.home import Home
 from tweet_profiles.landing.zone import LandingZone
-
-
-def tweet(number: int, observed: str = "2026-01-01T00:00:00Z") -> Any:
-    return {
-        "id": str(number),
-        "author_id": str(number % 7),
-        "text": f"tweet {number}",
-        "created_at": "2026-01-01T00:00:00Z",
-        "observed_at": observed,
-        "hashtags": [],
-        "author": {},
-    }
-
-
-def land(zone: LandingZone, *tweets: Any) -> Any:
-    with zone.writer("import") as writer:
-        for entry in tweets:
-            writer.add(entry)
-    return writer
+from tweet_profiles_tests.landing.made import land, tweet
 
 
 def test_a_batch_lands_when_it_is_full(home: Home) -> None:

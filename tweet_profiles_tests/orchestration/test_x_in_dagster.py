@@ -20,7 +20,7 @@ from tweet_profiles.settings import load_settings
 from tweet_profiles.sources.x.health import Health, write
 from tweet_profiles_tests.conftest import KEY
 from tweet_profiles_tests.fake_x import FakeX, snowflake
-from tweet_profiles_tests.landing.test_zone import land, tweet
+from tweet_profiles_tests.landing.made import land, tweet
 from tweet_profiles_tests.sources.x.peer import landed, run, x_environment
 
 

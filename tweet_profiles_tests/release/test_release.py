@@ -24,7 +24,7 @@ from tweet_profiles.release.attack import attack
 from tweet_profiles.release.files import export, safe_cell
 from tweet_profiles.release.store import ReleaseStore, make_release
 from tweet_profiles_tests.conftest import Command
-from tweet_profiles_tests.segments.test_nights import made_profiles, night, save
+from tweet_profiles_tests.segments.made import made_profiles, night, save
 
 Store = Database[dict[str, Any]]
 PROFILES = made_profiles(1_000, 3)

@@ -17,7 +17,7 @@ from tweet_profiles.segments.arrivals import Centres, place
 from tweet_profiles.segments.features import build_features
 from tweet_profiles.segments.store import SegmentStore
 from tweet_profiles.tables import partition_file, write_table
-from tweet_profiles_tests.segments.test_nights import KINDS, clustered, made_profiles, night, save
+from tweet_profiles_tests.segments.made import KINDS, clustered, made_profiles, night, save
 
 Store = Database[dict[str, Any]]
 

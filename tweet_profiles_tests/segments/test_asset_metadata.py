@@ -17,7 +17,7 @@ from tweet_profiles.orchestration.assets.scaled_features import scaled_features
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.segments.store import SegmentStore
 from tweet_profiles.settings import load_settings
-from tweet_profiles_tests.segments.test_nights import KINDS, clustered, made_profiles, save
+from tweet_profiles_tests.segments.made import KINDS, clustered, made_profiles, save
 
 
 def test_the_page_is_linked_where_it_is_served_and_only_there() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tweet_profiles.segments.describe import SegmentDescription, Trait, brief, campaign
-from tweet_profiles_tests.segments.test_nights import KINDS, clustered, made_profiles
+from tweet_profiles_tests.segments.made import KINDS, clustered, made_profiles
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tweet_profiles.orchestration.assets import customer_clusters, scaled_featur
 from tweet_profiles.segments.features import build_features, matrix_of
 from tweet_profiles.segments.kmeans import assign
 from tweet_profiles.segments.views import author_map, correlation, silhouette_curves
-from tweet_profiles_tests.segments.test_nights import clustered, made_profiles
+from tweet_profiles_tests.segments.made import clustered, made_profiles
 
 NAN = float("nan")
 LONG = "Far-reaching, long-standing, link-sharing conversationalists"

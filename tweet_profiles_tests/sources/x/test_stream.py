@@ -5,7 +5,6 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +22,7 @@ from tweet_profiles.sources.x.stream import TAG, Collector, Gap, merged, sync_ru
 from tweet_profiles_tests.fake_x import FakeX
 from tweet_profiles_tests.fake_x.server import CONNECT_FAULTS, SEARCH_FAULTS, STREAM_FAULTS
 from tweet_profiles_tests.sources.x.peer import landed, run, start, x_config, x_environment
+from tweet_profiles_tests.waiting import until
 
 LAG_S = 0.3
 
@@ -36,13 +36,6 @@ def x():
 @pytest.fixture
 def zone(home):
     return LandingZone(home, batch_size=50, batch_age_s=0.3)
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.02)
 
 
 @contextmanager
