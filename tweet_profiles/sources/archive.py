@@ -21,8 +21,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from tweet_profiles.errors import InputError, SettingError
 from tweet_profiles.home import Home
-from tweet_profiles.landing.tweets import FLAGS, BadRecord, Tweet, convert, from_csv
+from tweet_profiles.landing.tweets import BadRecord, Tweet
 from tweet_profiles.landing.zone import BatchWriter, LandingZone
+from tweet_profiles.sources.formats import convert
+from tweet_profiles.sources.formats.tables import COLUMNS, from_row
 
 log = structlog.get_logger(__name__)
 
@@ -35,37 +37,6 @@ MAX_QUARANTINED_CHARACTERS = 100_000
 Outcome = tuple[int, Tweet | BadRecord, str]
 """Line number, tweet or fault, and the line as it stood."""
 
-CSV_COLUMNS: dict[str, tuple[str, ...]] = {
-    "id": ("tweet_id", "id", "ids", "id_str", "status_id", "tweetid"),
-    "author_id": ("author_id", "user_id", "user_id_str", "userid", "author.id"),
-    "author_handle": ("author_handle", "user", "username", "user_screen_name", "screen_name", "author.username"),
-    "text": ("text", "full_text", "tweet", "content", "tweet_text"),
-    "created_at": ("created_at", "date", "timestamp", "datetime", "tweet_created_at"),
-    "observed_at": ("observed_at", "retrieved_at", "__twarc.retrieved_at"),
-    "lang": ("lang", "language"),
-    "source": ("source", "client"),
-    "hashtags": ("hashtags",),
-    "like_count": ("like_count", "favorites", "favorite_count", "likes", "public_metrics.like_count"),
-    "retweet_count": ("retweet_count", "retweets", "public_metrics.retweet_count"),
-    "reply_count": ("reply_count", "replies", "public_metrics.reply_count"),
-    "quote_count": ("quote_count", "quotes", "public_metrics.quote_count"),
-    **{name: (name, name.removeprefix("is_")) for name in FLAGS},
-    "followers_count": ("followers_count", "user_followers", "followers", "author.public_metrics.followers_count"),
-    "following_count": (
-        "following_count",
-        "user_friends",
-        "friends_count",
-        "following",
-        "author.public_metrics.following_count",
-    ),
-    "tweet_count": ("tweet_count", "statuses_count", "user_statuses", "posts", "author.public_metrics.tweet_count"),
-    "listed_count": ("listed_count", "user_listed", "author.public_metrics.listed_count"),
-    "account_created_at": ("account_created_at", "user_created", "user_created_at", "author.created_at"),
-    "verified": ("verified", "user_verified", "author.verified"),
-    "verified_type": ("verified_type", "author.verified_type"),
-    "protected": ("protected", "author.protected"),
-}
-"""Our fields, and the column names under which common exports (twarc-csv, Kaggle sets) have them."""
 CSV_REQUIRED = ("id", "text", "created_at")
 
 
@@ -96,9 +67,9 @@ class CsvOptions:
 
     def __post_init__(self) -> None:
         """Refuse unknown field names and encodings."""
-        unknown = (set(self.columns) | set(self.constants)) - set(CSV_COLUMNS)
+        unknown = (set(self.columns) | set(self.constants)) - set(COLUMNS)
         if unknown:
-            raise SettingError(f"{', '.join(sorted(unknown))}: no such field; the fields are {', '.join(CSV_COLUMNS)}")
+            raise SettingError(f"{', '.join(sorted(unknown))}: no such field; the fields are {', '.join(COLUMNS)}")
         try:
             "".encode(self.encoding)
         except LookupError:
@@ -221,7 +192,7 @@ class _ArchiveFile:
             columns = next(reader)
         given = {column.strip().lower(): column for column in columns}
         mapping: dict[str, str] = {}
-        for name, candidates in CSV_COLUMNS.items():
+        for name, candidates in COLUMNS.items():
             wanted = self.options.columns.get(name)
             if wanted is not None and wanted not in columns:
                 raise InputError(f"{self.path}: no column {wanted} for {name}; its columns are {', '.join(columns)}")
@@ -271,7 +242,7 @@ class _ArchiveFile:
             fields = {
                 self.header[column]: value for column, value in zip(columns, row, strict=True) if column in self.header
             }
-            return from_csv({**self.options.constants, **fields})
+            return from_row({**self.options.constants, **fields})
         except BadRecord as error:
             return error
 
@@ -330,7 +301,7 @@ def _tweets_of(value: object, number: int, line: bytes | str) -> Iterator[Outcom
             continue
         for tweet in converted.tweets:
             yield number, tweet, ""
-        for bad in converted.faults:
+        for bad in converted.errors:
             yield number, bad, _shown(line)
 
 

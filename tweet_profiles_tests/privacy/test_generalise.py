@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from tweet_profiles.contracts import SCORED_TWEETS
 from tweet_profiles.landing.frames import raw_frame
-from tweet_profiles.landing.tweets import convert
 from tweet_profiles.privacy.generalise import client_kind, generalised, to_scored
 from tweet_profiles.privacy.pseudonyms import author_key, topic_key, tweet_key
+from tweet_profiles.sources.formats import convert
 from tweet_profiles.sources.sample import pages
 
 SECRET = b"s" * 32

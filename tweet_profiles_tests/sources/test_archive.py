@@ -14,9 +14,9 @@ from tweet_profiles.contracts import RAW_TWEETS
 from tweet_profiles.errors import InputError, SettingError
 from tweet_profiles.home import Home
 from tweet_profiles.landing.frames import raw_frame
-from tweet_profiles.landing.tweets import convert
 from tweet_profiles.landing.zone import LandingZone
 from tweet_profiles.sources.archive import CsvOptions, ImportReport, import_paths
+from tweet_profiles.sources.formats import convert
 from tweet_profiles.sources.sample import generate, pages
 from tweet_profiles_tests.conftest import executable
 

@@ -1,7 +1,7 @@
 from collections import Counter
 from pathlib import Path
 
-from tweet_profiles.landing.tweets import convert
+from tweet_profiles.sources.formats import convert
 from tweet_profiles.sources.sample import KINDS, generate, pages
 
 
@@ -16,7 +16,7 @@ def test_the_demo_has_what_real_pages_have() -> None:
     partial_errors = 0
     for page in pages(7, 4000):
         converted = convert(page)
-        assert converted.faults == []
+        assert converted.errors == []
         tweets += converted.tweets
         partial_errors += converted.partial_errors
     unique = {tweet["id"]: tweet for tweet in tweets}

@@ -26,8 +26,9 @@ from filelock import FileLock, Timeout
 
 from tweet_profiles.errors import SettingError, TweetProfilesError
 from tweet_profiles.home import Home, write_atomically
-from tweet_profiles.landing.tweets import BadRecord, Tweet, from_page
+from tweet_profiles.landing.tweets import BadRecord, Tweet
 from tweet_profiles.landing.zone import BatchWriter, LandingZone
+from tweet_profiles.sources.formats.v2 import from_page
 from tweet_profiles.sources.x.client import XCapError, XClient, XRequestError
 from tweet_profiles.sources.x.config import ENV_PREFIX, TWEET_FIELDS, XSettings
 from tweet_profiles.sources.x.pacing import Pacer, Usage
@@ -383,13 +384,13 @@ def page_tweets(page: dict[str, Any], home: Home, origin: str = "search") -> tup
     except BadRecord as fault:
         quarantine(home, origin, str(fault), orjson.dumps(page))
         return [], 1
-    if converted.faults:
+    if converted.errors:
         data = page["data"]
         for record in data if isinstance(data, list) else [data]:
             alone = from_page({**page, "data": [record]}, observed_at=observed, requested=TWEET_FIELDS)
-            for bad in alone.faults:
+            for bad in alone.errors:
                 quarantine(home, origin, str(bad), orjson.dumps(record))
-    return converted.tweets, len(converted.faults)
+    return converted.tweets, len(converted.errors)
 
 
 def quarantine(home: Home, origin: str, reason: str, content: bytes) -> None:

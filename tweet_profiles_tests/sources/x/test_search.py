@@ -235,7 +235,7 @@ def test_what_a_killed_search_had_spooled_can_be_landed_without_asking_x(x, zone
 
 
 def zone_tweets(x, count):
-    from tweet_profiles.landing.tweets import from_page
+    from tweet_profiles.sources.formats.v2 import from_page
     from tweet_profiles.sources.x.client import with_tweet_names
 
     return from_page(with_tweet_names(FakeX.page_of(x.ids[:count], None, post_names=True))).tweets
