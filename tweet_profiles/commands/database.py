@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tweet_profiles.database.local_server import LocalServer
+from tweet_profiles.database.local_server import USER, LocalServer
 from tweet_profiles.home import Home
 from tweet_profiles.settings import load_settings
 
@@ -29,9 +29,13 @@ class Format(StrEnum):
 
 @db_app.command()
 def start() -> None:
-    """Start the home's local database, if it does not run yet, and print its address."""
-    settings = load_settings()
-    console.print(LocalServer(Home.open(settings.home)).ensure())
+    """Start the home's local database, if it does not run yet; print its address and where its password lies."""
+    server = LocalServer(Home.open(load_settings().home))
+    server.ensure()
+    running = server.status()
+    if running is not None:
+        console.print(running.address, soft_wrap=True)
+    console.print(f"User {USER}, authSource admin; the password is in {server.password_file}", soft_wrap=True)
 
 
 @db_app.command()

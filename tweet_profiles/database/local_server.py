@@ -11,10 +11,17 @@ kill. A state file names the process and the port; it is believed only if that v
 listens on that port, and it is written only once the server has answered, so that a stale file, a reused
 process id or a port taken over by somebody else is never mistaken for the server. After a death the server is
 started on the same port if that is still free, so that clients with open connections find it again.
+
+Loopback is open to every user of the machine, so the server asks for a password (SCRAM-SHA-256), which lies in a file
+that only the home's owner may read. A server that wants passwords lets nobody make the first user, so new data is
+opened once without: on a port of the system's choice, until the user is made and whoever else made one is removed. A
+mark beside the data says that this was done. A server that runs without asking, of an older version or of a start that
+was killed, is ended and started anew.
 """
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -33,7 +40,7 @@ from filelock import FileLock, Timeout
 from pymongo.errors import PyMongoError
 
 from tweet_profiles.errors import DatabaseError, HomeError
-from tweet_profiles.home import PRIVATE_DIR_MODE, SECRET_FILE_MODE, Home, write_atomically
+from tweet_profiles.home import PRIVATE_DIR_MODE, SECRET_FILE_MODE, Home, fsync_folder, write_atomically
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +53,8 @@ STOP_LIMIT_S = 60.0
 PORT_LIMIT_S = 2.0
 MAX_LOG_BYTES = 5_000_000
 _SAME_PROCESS_S = 2.0
+USER = "tweet_profiles"
+_ASKS = "--auth"
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -62,8 +71,8 @@ class ServerState:
     port: int
 
     @property
-    def uri(self) -> str:
-        """The address to connect to."""
+    def address(self) -> str:
+        """Where it listens, without the password that it asks for."""
         return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
 
 
@@ -76,34 +85,59 @@ class LocalServer:
         self._state_file = self._folder / "server.json"
         self._log_file = self._folder / "server.log"
         self._config_file = self._folder / "secantusd.toml"
+        self._mark = self._data / ".asks_for_a_password"
+
+    @property
+    def password_file(self) -> Path:
+        """The password of the server's one user, mode 0600."""
+        return self._folder / "password"
 
     def ensure(self) -> str:
-        """The URI of the running server, started if it is not running.
+        """The URI of the running server, with user and password; started if it is not running.
 
         Raises:
-            DatabaseError: if it cannot be started, or runs but does not answer.
-            HomeError: if its folder cannot be written.
+            DatabaseError: if it cannot be started, or runs but does not answer or refuses the password.
+            HomeError: if its folder cannot be written, or the password can be read by others or is gone.
         """
         running = self.status()
         if running is None:
             with self._lock():
                 running = self.status() or self._adopt() or self._start()
         self._await_answer(running)
-        return running.uri
+        return self._uri(running)
 
     def status(self) -> ServerState | None:
-        """The running server as the state file names it, or None if there is none."""
+        """The running server as the state file names it, or None if there is none that asks for the password."""
+        state = self._running()
+        return state if state is not None and _asks_for_a_password(state.pid) else None
+
+    def _running(self) -> ServerState | None:
         state = self._read_state()
         if state is not None and _is_alive(state) and state.port in _listening_ports(state.pid):
             return state
         return None
+
+    def _uri(self, state: ServerState) -> str:
+        host = state.address.removeprefix("mongodb://")
+        return f"mongodb://{USER}:{self._password()}@{host}&authSource=admin&authMechanism=SCRAM-SHA-256"
+
+    def _password(self) -> str:
+        try:
+            if self.password_file.stat().st_mode & 0o077:
+                raise HomeError(f"{self.password_file} can be read by others: chmod 600 it")
+            return self.password_file.read_text().strip()
+        except OSError as error:
+            raise HomeError(
+                f"{self.password_file} cannot be read ({error.strerror}): restore it from a backup of the home; if "
+                f"it is lost, `tweet-profiles db stop` and remove {self._mark}: the next start makes a new one"
+            ) from error
 
     def stop(self) -> bool:
         """Stop the server cleanly; whether there was one. Raises DatabaseError if it does not end."""
         if not self._folder.is_dir():
             return False
         with self._lock():
-            running = self.status() or self._adopt()
+            running = self._running() or self._adopt(asking=False)
             if running is None:
                 return False
             _end(running.pid)
@@ -150,14 +184,22 @@ class LocalServer:
 
         write_atomically(self._state_file, write)
 
-    def _adopt(self) -> ServerState | None:
-        """A server on our data that no state file names: whoever started it died before writing one."""
+    def _adopt(self, *, asking: bool = True) -> ServerState | None:
+        """A server on our data that no state file names: whoever started it died before writing one.
+
+        One that asks for no password is only wanted to be stopped (`asking` False), else it is ended.
+        """
         for process in psutil.process_iter(["cmdline"]):
             if str(self._data) in (process.info["cmdline"] or []) and process.status() != psutil.STATUS_ZOMBIE:
-                return self._await_start(process)
+                if not asking or _asks_for_a_password(process.pid):
+                    return self._await_start(process)
+                log.info("ended a local database that asked for no password")
+                _end(process.pid)
         return None
 
     def _start(self) -> ServerState:
+        if not self._mark.exists():
+            self._make_user()
         known = self._read_state()
         if known is not None and _comes_free(known.port):
             try:
@@ -166,8 +208,38 @@ class LocalServer:
                 log.info("the local database's last port is taken, another one is used", port=known.port)
         return self._start_on(0)
 
+    def _make_user(self) -> None:
+        """Give the data its one user; see the module's docstring. Killed anywhere, it is simply done again."""
+        password = secrets.token_urlsafe(32)
+
+        def write(file: BinaryIO) -> None:
+            os.fchmod(file.fileno(), SECRET_FILE_MODE)
+            file.write(password.encode())
+
+        write_atomically(self.password_file, write)
+        state = self._await_start(self._spawn(0))
+        try:
+            with pymongo.MongoClient[dict[str, object]](state.address, serverSelectionTimeoutMS=10_000) as client:
+                # Our own is made anew: the password of a start that was killed here is not known any more.
+                for user in list(client.admin["system.users"].find({}, {"user": 1, "db": 1})):
+                    client[str(user["db"])].command("dropUser", user["user"])
+                client.admin.command("createUser", USER, pwd=password, roles=["root"], mechanisms=["SCRAM-SHA-256"])
+        except PyMongoError as error:
+            raise DatabaseError(
+                f"the local database takes no password ({type(error).__name__}): see {self._log_file}"
+            ) from None
+        finally:
+            _end(state.pid)
+        self._mark.touch(mode=SECRET_FILE_MODE)
+        fsync_folder(self._data)
+
     def _start_on(self, port: int) -> ServerState:
         """Start the server; port 0 lets the system choose one, which cannot be taken by then."""
+        state = self._await_start(self._spawn(port, _ASKS))
+        log.info("local database started", port=state.port)
+        return state
+
+    def _spawn(self, port: int, *further: str) -> psutil.Process:
         self._data.mkdir(exist_ok=True, mode=PRIVATE_DIR_MODE)
         if self._log_file.exists() and self._log_file.stat().st_size > MAX_LOG_BYTES:
             self._log_file.replace(self._log_file.with_suffix(".log.1"))
@@ -183,6 +255,7 @@ class LocalServer:
             # The change log holds copies of documents: keep it short, so that what is forgotten is gone soon.
             *("--oplog-retention-seconds", "60", "--oplog-max-entries", "1000"),
             "--sync-on-commit",
+            *further,
         ]
         with self._log_file.open("ab") as output:
             child = subprocess.Popen(
@@ -196,9 +269,7 @@ class LocalServer:
                 umask=0o077,
             )
         _children[child.pid] = child
-        state = self._await_start(psutil.Process(child.pid))
-        log.info("local database started", port=state.port)
-        return state
+        return psutil.Process(child.pid)
 
     def _await_start(self, process: psutil.Process) -> ServerState:
         deadline = time.monotonic() + START_LIMIT_S
@@ -279,6 +350,13 @@ def _is_alive(state: ServerState) -> bool:
         return False
 
 
+def _asks_for_a_password(pid: int) -> bool:
+    try:
+        return _ASKS in psutil.Process(pid).cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
 def _listening_ports(pid: int) -> list[int]:
     try:
         connections = psutil.Process(pid).net_connections("tcp4")
@@ -294,7 +372,7 @@ def _listening_ports(pid: int) -> list[int]:
 def _answers(state: ServerState, within_s: float) -> bool:
     limit_ms = int(within_s * 1000)
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
-        state.uri, serverSelectionTimeoutMS=limit_ms, connectTimeoutMS=limit_ms, socketTimeoutMS=limit_ms
+        state.address, serverSelectionTimeoutMS=limit_ms, connectTimeoutMS=limit_ms, socketTimeoutMS=limit_ms
     )
     try:
         client.admin.command("ping")

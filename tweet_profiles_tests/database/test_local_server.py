@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_many_processes_that_ask_at_once_share_one_server(tmp_path):
 def test_the_server_outlives_the_process_that_started_it(tmp_path):
     try:
         uri = subprocess.check_output([sys.executable, "-c", ASK, str(tmp_path)], text=True).strip().splitlines()[-1]
-        assert LocalServer(Home(tmp_path)).status().uri == uri
+        assert LocalServer(Home(tmp_path)).ensure() == uri
     finally:
         assert LocalServer(Home(tmp_path)).stop()
 
@@ -85,6 +86,102 @@ def test_no_secret_of_the_environment_reaches_the_server(tmp_path, monkeypatch):
     monkeypatch.setenv("TWEET_PROFILES_BEARER_TOKEN", "very-secret")
     with local_database(tmp_path) as server:
         assert "very-secret" not in psutil.Process(server.status().pid).environ().values()
+
+
+READ = """
+import os, sys, pymongo
+client = pymongo.MongoClient(sys.argv[1], serverSelectionTimeoutMS=5000)
+client.admin.command("ping")  # before the change of user: the interpreter may lie where only its owner reads
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+for ask in (lambda: client.db.things.find_one(), lambda: client.db.things.insert_one({}), client.list_database_names):
+    try:
+        ask()
+    except pymongo.errors.OperationFailure as error:
+        print(error.code)
+try:
+    open(sys.argv[2]).read()
+except PermissionError:
+    print("no password")
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can try as another user")
+def test_another_user_of_the_machine_reads_and_writes_nothing(server, tmp_path):
+    client = pymongo.MongoClient(server.ensure())
+    client.db.things.insert_one({"_id": 1})
+    unauthorized = "13"
+    done = subprocess.run(
+        [sys.executable, "-c", READ, server.status().address, str(server.password_file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split("\n")[:4] == [unauthorized] * 3 + ["no password"], done.stderr
+    assert client.db.things.count_documents({}) == 1
+
+
+def test_a_wrong_password_is_refused(server):
+    wrong = server.ensure().replace(server.password_file.read_text(), "x" * 43)
+    with pytest.raises(pymongo.errors.OperationFailure) as refusal:
+        pymongo.MongoClient(wrong).db.things.find_one()
+    assert refusal.value.code == 18
+
+
+def start_without_password(root: Path) -> subprocess.Popen:
+    """The server as earlier versions started it."""
+    data = str(root / "mongodb" / "data")
+    return subprocess.Popen(
+        [str(local_server._executable()), "--host", "127.0.0.1", "--port", "0", "--storage-path", data],
+        cwd=root,
+    )
+
+
+def test_data_of_a_server_that_asked_for_no_password_are_kept_and_get_one(tmp_path):
+    server = LocalServer(Home.open(tmp_path))
+    (tmp_path / "mongodb" / "data").mkdir(parents=True)
+    old = start_without_password(tmp_path)
+    try:
+        running = server._await_start(psutil.Process(old.pid))
+        with pymongo.MongoClient(running.address) as open_to_all:
+            open_to_all.db.things.insert_one({"_id": 1})
+            for name in ("admin", "elsewhere"):
+                roles = [{"role": "root", "db": "admin"}]
+                open_to_all[name].command("createUser", "intruder", pwd="p" * 20, roles=roles)
+        threading.Thread(target=old.wait, daemon=True).start()
+        with pymongo.MongoClient(server.ensure()) as client:
+            assert client.db.things.count_documents({}) == 1
+            assert [user["user"] for user in client.admin["system.users"].find()] == ["tweet_profiles"]
+        assert len(servers_on(tmp_path)) == 1
+    finally:
+        server.stop()
+
+
+def test_a_first_start_that_was_killed_before_the_password_was_set_is_done_again(tmp_path):
+    server = LocalServer(Home.open(tmp_path))
+    (tmp_path / "mongodb" / "data").mkdir(parents=True)
+    (tmp_path / "mongodb" / "password").write_text("of the start that was killed")
+    killed = start_without_password(tmp_path)
+    threading.Thread(target=killed.wait, daemon=True).start()
+    try:
+        with pymongo.MongoClient(server.ensure()) as client:
+            client.db.things.insert_one({"_id": 1})
+        assert len(servers_on(tmp_path)) == 1
+    finally:
+        server.stop()
+
+
+def test_a_lost_or_readable_password_is_told_with_the_way_out(server):
+    server.password_file.chmod(0o644)
+    with pytest.raises(HomeError, match="can be read by others: chmod 600"):
+        server.ensure()
+    server.password_file.unlink()
+    with pytest.raises(HomeError, match="restore it from a backup"):
+        server.ensure()
+    server.stop()
+    (server.password_file.parent / "data" / ".asks_for_a_password").unlink()
+    assert pymongo.MongoClient(server.ensure()).admin.command("ping")["ok"] == 1
 
 
 def test_nobody_else_may_read_the_servers_files(server, tmp_path):
