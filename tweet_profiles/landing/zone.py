@@ -15,10 +15,12 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +39,9 @@ STAMP = "%Y%m%dT%H%M%S%fZ"
 ORIGINS = ("import", "search", "stream", "sample")
 
 _LOCK_WAIT_S = 120.0
+_LOOKUP = 100
+"""Tweets that are looked up in the index together, at least, unless the batch fills before."""
+_INDEX_CACHE_KIB = 64 << 10
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS seen (hash BLOB PRIMARY KEY, observed_hour INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -134,6 +139,7 @@ class LandingZone:
             index = sqlite3.connect(self.index_file, timeout=_LOCK_WAIT_S, isolation_level=None)
             index.execute("PRAGMA journal_mode = WAL")
             index.execute("PRAGMA synchronous = FULL")
+            index.execute(f"PRAGMA cache_size = -{_INDEX_CACHE_KIB}")
             index.executescript(_SCHEMA)
             index.execute("INSERT OR IGNORE INTO facts VALUES ('hash key', ?)", (secrets.token_bytes(32),))
         except OSError as error:
@@ -158,30 +164,44 @@ class LandingZone:
             self._remember(index, key, self.read(key))
             log.info("took a batch into the index that an ended process had landed", batch=key)
         index.executemany("DELETE FROM batches WHERE key = ?", [(key,) for key in indexed - landed])
+        if landed:
+            self._note_stamp(index, max(_last_stamp(index), max(landed).partition("-")[0]))
 
     def _remember(self, index: sqlite3.Connection, key: str, tweets: Iterable[Tweet]) -> None:
         secret = _secret(index)
-        index.executemany(_REMEMBER, ((_hash(secret, tweet["id"]), _observed_hour(tweet)) for tweet in tweets))
+        index.executemany(_REMEMBER, ((_hash(secret, tweet["id"]), _rank(tweet)) for tweet in tweets))
         index.execute("INSERT OR IGNORE INTO batches VALUES (?)", (key,))
 
     def _next_key(self, index: sqlite3.Connection, origin: str) -> str:
         """The time of landing, moved on if need be, so that keys sort by arrival even if the clock is set back."""
-        stored = index.execute("SELECT value FROM facts WHERE name = 'last stamp'").fetchone()
-        last = max([stored[0]] if stored else [], default="")
-        last = max([last, *(key.partition("-")[0] for key in self.keys()[-1:])])
+        last = _last_stamp(index)
         stamp = datetime.now(UTC).strftime(STAMP)
         if stamp <= last:
             following = datetime.strptime(last, STAMP) + timedelta(microseconds=1)
             stamp = following.strftime(STAMP)
-        index.execute("INSERT OR REPLACE INTO facts VALUES ('last stamp', ?)", (stamp,))
+        self._note_stamp(index, stamp)
         return f"{stamp}-{origin}"
+
+    def _note_stamp(self, index: sqlite3.Connection, stamp: str) -> None:
+        index.execute("INSERT OR REPLACE INTO facts VALUES ('last stamp', ?)", (stamp,))
+
+
+@dataclass
+class Tally:
+    """What became of added tweets. Each is in exactly one of the three once the batch it was in has landed."""
+
+    landed: int = 0
+    duplicates: int = 0
+    suppressed: int = 0
 
 
 class BatchWriter:
     """Gathers tweets into a batch and lands it by count or age. Made by `LandingZone.writer`.
 
-    Attributes: `landed`, `duplicates`, `suppressed` count tweets, `batches` files; `waiting` are in the open
-    batch. Every added tweet is in exactly one of them.
+    Whether tweets have landed before is looked up for many at once: the index is the slowest part of landing.
+    A tweet counts when it is known what became of it: latest when the batch lands.
+
+    Attributes: `batches` counts files; `landed`, `duplicates`, `suppressed` count the tweets of all tallies.
     """
 
     def __init__(self, zone: LandingZone, index: sqlite3.Connection, origin: str, clock: Callable[[], float]) -> None:
@@ -191,39 +211,61 @@ class BatchWriter:
         self._clock = clock
         self._secret = _secret(index)
         self._suppression = SuppressionList(zone.home)
-        self._open: dict[str, Tweet] = {}
+        self._fresh: dict[str, tuple[Tweet, Tally]] = {}
+        self._unchecked: dict[str, tuple[Tweet, Tally]] = {}
         self._opened_at = 0.0
-        self.landed = 0
-        self.duplicates = 0
-        self.suppressed = 0
+        self._total = Tally()
         self.batches = 0
 
     @property
-    def waiting(self) -> int:
-        """Tweets in the open batch, not yet on disk."""
-        return len(self._open)
+    def landed(self) -> int:
+        """Tweets that were written."""
+        return self._total.landed
 
-    def add(self, tweet: Tweet) -> bool:
-        """Take a tweet in; False if it has landed, or waits, with an observation that is not an hour older."""
-        present = self._open.get(tweet["id"])
-        if present is not None:
-            self.duplicates += 1
-            if _observed_hour(tweet) <= _observed_hour(present):
-                return False
-        elif self._is_known(tweet):
-            self.duplicates += 1
-            self.flush_if_due()
-            return False
-        if not self._open:
-            self._opened_at = self._clock()
-        self._open[tweet["id"]] = tweet
+    @property
+    def duplicates(self) -> int:
+        """Tweets that had landed, or waited, with an observation that is not an hour older."""
+        return self._total.duplicates
+
+    @property
+    def suppressed(self) -> int:
+        """Tweets of authors who asked to be forgotten."""
+        return self._total.suppressed
+
+    @property
+    def waiting(self) -> int:
+        """Tweets in the open batch, not yet on disk; some may turn out to be duplicates."""
+        return len(self._fresh) + len(self._unchecked)
+
+    def add(self, tweet: Tweet, tally: Tally | None = None) -> None:
+        """Take a tweet in. `tally` learns what becomes of it; without one only the writer's own counts do."""
+        tally = tally or self._total
+        tweet_id = tweet["id"]
+        for part in (self._unchecked, self._fresh):
+            present = part.get(tweet_id)
+            if present is not None:
+                if _rank(tweet) > _rank(present[0]):
+                    part[tweet_id] = tweet, tally
+                    tally = present[1]
+                self._count("duplicates", tally)
+                break
+        else:
+            if not self.waiting:
+                self._opened_at = self._clock()
+            self._unchecked[tweet_id] = tweet, tally
         self.flush_if_due()
-        return True
 
     def flush_if_due(self) -> bool:
-        """Land the open batch if it is full or old enough; to be called now and then when no tweet comes."""
-        full = len(self._open) >= self._zone.batch_size
-        if full or (self._open and self._clock() - self._opened_at >= self._zone.batch_age_s):
+        """Land the open batch if it is full or old enough; to be called now and then when no tweet comes.
+
+        Returns whether anything has landed.
+        """
+        size = self._zone.batch_size
+        if len(self._unchecked) >= max(size - len(self._fresh), min(size, _LOOKUP)):
+            self._check()
+            if len(self._fresh) >= size:
+                return self._land(size)
+        if self.waiting and self._clock() - self._opened_at >= self._zone.batch_age_s:
             return self.flush()
         return False
 
@@ -233,30 +275,69 @@ class BatchWriter:
         Raises:
             HomeError: if it cannot be written; the tweets then stay in the open batch.
         """
-        if not self._open:
-            return False
+        self._check()
+        landed = False
+        while self._fresh:
+            landed |= self._land(self._zone.batch_size)
+        return landed
+
+    def _check(self) -> None:
+        """Tell the tweets that have landed before from those that have not."""
+        if not self._unchecked:
+            return
+        try:
+            known = self._known([tweet for tweet, _ in self._unchecked.values()])
+        except sqlite3.Error as error:
+            raise self._zone._index_error(error) from error
+        for tweet_id, (tweet, tally) in self._unchecked.items():
+            if tweet_id in known:
+                self._count("duplicates", tally)
+            else:
+                self._fresh[tweet_id] = tweet, tally
+        self._unchecked = {}
+
+    def _land(self, size: int) -> bool:
+        """Write the first `size` tweets that wait as one batch, but for those that another process has landed."""
+        batch = list(islice(self._fresh.values(), size))
         try:
             with _locked(self._index):
-                allowed = [tweet for tweet in self._open.values() if not self._suppression.covers(tweet)]
-                fresh = [tweet for tweet in allowed if not self._is_known(tweet)]
+                allowed = [tweet for tweet, _ in batch if not self._suppression.covers(tweet)]
+                known = self._known(allowed)
+                fresh = [tweet for tweet in allowed if tweet["id"] not in known]
                 if fresh:
                     key = self._zone._next_key(self._index, self._origin)
                     _write_batch(self._zone.path(key), fresh)
                     self._zone._remember(self._index, key, fresh)
         except sqlite3.Error as error:
             raise self._zone._index_error(error) from error
-        self.suppressed += len(self._open) - len(allowed)
-        self.duplicates += len(allowed) - len(fresh)
-        self.landed += len(fresh)
+        landed, permitted = ({tweet["id"] for tweet in some} for some in (fresh, allowed))
+        for tweet, tally in batch:
+            tweet_id = tweet["id"]
+            self._count(
+                "landed" if tweet_id in landed else "duplicates" if tweet_id in permitted else "suppressed", tally
+            )
+            del self._fresh[tweet_id]
+        self._opened_at = self._clock()
         self.batches += bool(fresh)
-        self._open = {}
         return bool(fresh)
 
-    def _is_known(self, tweet: Tweet) -> bool:
-        row = self._index.execute(
-            "SELECT observed_hour FROM seen WHERE hash = ?", (_hash(self._secret, tweet["id"]),)
-        ).fetchone()
-        return row is not None and _observed_hour(tweet) <= row[0]
+    def _count(self, kind: str, tally: Tally) -> None:
+        for each in {id(tally): tally, id(self._total): self._total}.values():
+            setattr(each, kind, getattr(each, kind) + 1)
+
+    def _known(self, tweets: Sequence[Tweet]) -> set[str]:
+        """The ids of those that have landed with a rank that is not lower."""
+        by_hash = {_hash(self._secret, tweet["id"]): tweet for tweet in tweets}
+        known: set[str] = set()
+        for hashes in _groups(by_hash):
+            marks = ",".join("?" * len(hashes))
+            for found, rank in self._index.execute(
+                f"SELECT hash, observed_hour FROM seen WHERE hash IN ({marks})",  # noqa: S608 - marks only
+                hashes,
+            ):
+                if _rank(by_hash[found]) <= rank:
+                    known.add(by_hash[found]["id"])
+        return known
 
 
 def read_batch(path: Path) -> list[Tweet]:
@@ -300,12 +381,29 @@ def _secret(index: sqlite3.Connection) -> bytes:
     return value
 
 
+def _last_stamp(index: sqlite3.Connection) -> str:
+    stored = index.execute("SELECT value FROM facts WHERE name = 'last stamp'").fetchone()
+    return stored[0] if stored else ""
+
+
 def _hash(secret: bytes, tweet_id: str) -> bytes:
     return blake2b(tweet_id.encode(), key=secret, digest_size=16).digest()
 
 
-def _observed_hour(tweet: Tweet) -> int:
-    """Hours since the epoch. Stored times are that coarse, so a second look within the hour tells nothing new: a page
-    that shifted while it was read is no later observation.
+def _rank(tweet: Tweet) -> int:
+    """Which of two observations of a tweet counts: the higher. First the version of an edited tweet, then the hour.
+
+    Hours since the epoch: stored times are that coarse, so a second look within the hour tells nothing new: a page
+    that shifted while it was read is no later observation. This is the index's `observed_hour`; of a tweet that was
+    never edited it is the hour alone.
     """
-    return int(datetime.fromisoformat(tweet["observed_at"]).timestamp() // 3600)
+    hour = int(datetime.fromisoformat(tweet["observed_at"]).timestamp() // 3600)
+    version: int = tweet.get("version", 1)
+    return ((version - 1) << 32) + hour
+
+
+def _groups(hashes: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """In groups that fit into one statement of SQLite."""
+    remaining = iter(hashes)
+    while group := tuple(islice(remaining, 500)):
+        yield group

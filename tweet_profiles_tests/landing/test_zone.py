@@ -6,7 +6,7 @@ import pytest
 
 from tweet_profiles.errors import InputError
 from tweet_profiles.home import Home
-from tweet_profiles.landing.zone import LandingZone
+from tweet_profiles.landing.zone import LandingZone, Tally
 from tweet_profiles_tests.landing.made import land, tweet
 
 
@@ -92,3 +92,33 @@ def test_writers_at_the_same_time_land_every_tweet_once(home: Home) -> None:
     ids = [entry["id"] for key in zone.keys() for entry in zone.read(key)]
     assert sorted(map(int, ids)) == list(range(500))
     assert zone.keys() == sorted(zone.keys())
+
+
+def test_every_tally_of_one_writer_balances(home: Home) -> None:
+    zone = LandingZone(home, batch_size=10)
+    land(zone, *[tweet(number) for number in range(5)])
+    first, second = Tally(), Tally()
+    with zone.writer("import") as writer:
+        for number in range(12):
+            writer.add(tweet(number), first)
+        for number in range(8, 20):
+            writer.add(tweet(number, "2026-01-01T05:00:00Z" if number == 9 else "2026-01-01T00:00:00Z"), second)
+    assert (first.landed, first.duplicates, first.suppressed) == (6, 6, 0)
+    assert (second.landed, second.duplicates) == (9, 3)
+    assert (writer.landed, writer.duplicates) == (15, 9)
+
+
+def test_the_later_version_of_an_edited_tweet_wins_over_a_later_look_at_the_earlier(home: Home) -> None:
+    zone = LandingZone(home)
+    edited = tweet(1, "2026-01-01T00:00:00Z") | {"version": 2}
+    assert land(zone, edited).landed == 1
+    assert land(zone, tweet(1, "2026-02-01T00:00:00Z")).landed == 0
+    assert land(zone, edited | {"version": 3}).landed == 1
+
+
+def test_batches_are_full_where_most_tweets_have_landed_before(home: Home) -> None:
+    zone = LandingZone(home, batch_size=50)
+    land(zone, *[tweet(2 * number) for number in range(200)])
+    before = set(zone.keys())
+    land(zone, *[tweet(number) for number in range(400)])
+    assert [len(zone.read(key)) for key in zone.keys() if key not in before] == [50, 50, 50, 50]

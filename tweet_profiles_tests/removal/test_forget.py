@@ -19,7 +19,7 @@ from tweet_profiles.privacy.pseudonyms import author_key
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.removal.forget import forget, read_notices
 from tweet_profiles.removal.retention import expired, purge
-from tweet_profiles.sources.x.search import pull, quarantine
+from tweet_profiles.sources.x.search import pull, put_aside
 from tweet_profiles.tables import partition_file, read_table, write_table
 from tweet_profiles_tests.conftest import KEY
 from tweet_profiles_tests.fake_x import FakeX, snowflake
@@ -99,8 +99,8 @@ def everything(folder: Path) -> bytes:
 def test_an_author_is_gone_from_every_place_and_the_others_stay(zone, store):
     land(zone, TWEETS)
     process(zone, store)
-    quarantine(zone.home, "stream", "has no text", orjson.dumps({"id": "77", "author_id": GONE}))
-    quarantine(zone.home, "stream", "has no text", orjson.dumps({"id": "78", "author_id": OTHER}))
+    put_aside(zone.home, "stream", "has no text", orjson.dumps({"id": "77", "author_id": GONE}))
+    put_aside(zone.home, "stream", "has no text", orjson.dumps({"id": "78", "author_id": OTHER}))
     done = forget(zone, store, SECRET, authors=[GONE])
     key = author_key(SECRET, GONE)
     kept = everything(zone.home.root)
@@ -253,7 +253,7 @@ def test_batches_are_purged_after_the_retention_but_never_before_they_are_folded
 
 
 def test_old_quarantined_records_are_purged(zone, store):
-    quarantine(zone.home, "stream", "no text", b"{}")
+    put_aside(zone.home, "stream", "no text", b"{}")
     (path,) = zone.home.quarantine.iterdir()
     assert purge(zone, [], timedelta(days=30)).quarantine_files == 0
     os.utime(path, (0, 0))

@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from tweet_profiles.errors import SettingError, TweetProfilesError
 from tweet_profiles.home import Home, write_atomically
+from tweet_profiles.landing import quarantine
 from tweet_profiles.landing.tweets import BadRecord, Tweet
 from tweet_profiles.landing.zone import BatchWriter, LandingZone
 from tweet_profiles.sources.formats.v2 import from_page
@@ -382,25 +383,20 @@ def page_tweets(page: dict[str, Any], home: Home, origin: str = "search") -> tup
     try:
         converted = from_page(page, observed_at=observed, requested=TWEET_FIELDS)
     except BadRecord as fault:
-        quarantine(home, origin, str(fault), orjson.dumps(page))
+        put_aside(home, origin, str(fault), orjson.dumps(page))
         return [], 1
     if converted.errors:
         data = page["data"]
         for record in data if isinstance(data, list) else [data]:
             alone = from_page({**page, "data": [record]}, observed_at=observed, requested=TWEET_FIELDS)
             for bad in alone.errors:
-                quarantine(home, origin, str(bad), orjson.dumps(record))
+                put_aside(home, origin, str(bad), orjson.dumps(record))
     return converted.tweets, len(converted.errors)
 
 
-def quarantine(home: Home, origin: str, reason: str, content: bytes) -> None:
+def put_aside(home: Home, origin: str, reason: str, content: bytes) -> None:
     """Put a record aside in the quarantine file of the day."""
-    path = home.quarantine / f"x-{origin}-{datetime.now(UTC):%Y%m%d}.jsonl"
-    entry = {"file": origin, "line": 0, "reason": reason, "content": content[:100_000].decode("utf-8", "replace")}
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
-    log.warning("put a record aside", origin=origin, reason=reason, file=str(path))
+    quarantine.append(home, f"x-{origin}-{datetime.now(UTC):%Y%m%d}", origin, reason, content)
 
 
 def _standing(progress: Progress) -> dict[str, Any]:

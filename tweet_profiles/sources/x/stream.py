@@ -58,7 +58,7 @@ from tweet_profiles.sources.x.search import (
     make_client,
     moment_of,
     page_tweets,
-    quarantine,
+    put_aside,
 )
 
 log = structlog.get_logger(__name__)
@@ -336,7 +336,7 @@ class Collector:
             if not isinstance(message, dict):
                 raise TypeError("a message of the stream is a JSON object")
         except (orjson.JSONDecodeError, TypeError):
-            quarantine(self.zone.home, "stream", "is no message of the stream: the gap is searched", line)
+            put_aside(self.zone.home, "stream", "is no message of the stream: the gap is searched", line)
             self.health.quarantined += 1
             self._add_gap(self._server_now())
             return
