@@ -330,7 +330,8 @@ def _authors_and_tweets(column: pd.Series) -> tuple[Counter[str], Counter[str]]:
     for counts in column:
         authors.update(counts.keys())
         tweets.update(counts)
-    return authors, tweets
+    # By name, so that of equals the first does not depend on the order of the authors.
+    return authors, Counter(dict(sorted(tweets.items())))
 
 
 def _topics(column: pd.Series, everybodys: Counter[str], k_anonymity: int, most: int = 12) -> dict[str, int]:

@@ -20,12 +20,30 @@ NEAR = 2
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen k, the second best, whether it is an elbow, and why, in a sentence for the user."""
+    """The number of segments, the second best, whether it is an elbow, and why, in a sentence for the user.
+
+    `looked_for` is the k that was chosen from the sweep where groups too small to show were joined to others since
+    then, so that k is less; else None.
+    """
 
     k: int
     runner_up: int | None
     is_elbow: bool
     reason: str
+    looked_for: int | None = None
+
+    @property
+    def on_curve(self) -> int:
+        """The k to mark on the curve of the sweep."""
+        return self.k if self.looked_for is None else self.looked_for
+
+    def joined(self, k: int) -> "Choice":
+        """This choice after small groups were joined to others and `k` are left."""
+        if k == self.k:
+            return self
+        left = "; that leaves one segment" if k == 1 else ""
+        reason = f"{self.reason}; groups too small to show were joined to the nearest{left}"
+        return Choice(k, self.runner_up, self.is_elbow, reason, self.on_curve)
 
 
 def structure(points: Sequence[SweepPoint]) -> dict[int, float]:

@@ -214,6 +214,8 @@ def build_features(profiles: pd.DataFrame, config: FeatureConfig | None = None) 
         fill = float(np.median(known))
         low, high = (float(bound) for bound in np.quantile(known, [config.winsor, 1 - config.winsor]))
         clipped = np.clip(np.where(np.isnan(values), fill, values), low, high)
+        # Summed in the order of the values, so that the last bits do not depend on the order of the authors.
+        clipped.sort()
         mean, scale = float(clipped.mean()), float(clipped.std())
         if scale < 1e-9:
             warnings.append(f"{name}: dropped, it is the same for all authors")

@@ -4,7 +4,7 @@ What belongs here: the order of the steps and the verdict on the result. What do
 MongoDB or Dagster.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,22 @@ from tweet_profiles.segments.arrivals import reach_of
 from tweet_profiles.segments.describe import SegmentDescription, describe
 from tweet_profiles.segments.elbow import Choice, choose_k
 from tweet_profiles.segments.features import Scaler, matrix_of
-from tweet_profiles.segments.kmeans import Clustering, SweepPoint, distances_to, distinct_rows, fit, sweep
+from tweet_profiles.segments.kmeans import (
+    Clustering,
+    SweepPoint,
+    canonical_order,
+    distances_to,
+    distinct_rows,
+    fit,
+    join_small,
+    silhouette,
+    sweep,
+)
 from tweet_profiles.segments.matching import Matching, match
 
 
 class TooFewAuthorsError(ValueError):
-    """There are too few different authors to group."""
+    """There are too few different authors to group, or to show as a group."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,11 @@ class PreviousClustering:
 
 @dataclass(frozen=True)
 class ClusterResult:
-    """A clustering with everything that is stored and shown of it.
+    """A clustering with everything that is stored and shown of it. No segment has fewer than `k_anonymity` authors.
 
-    Beside last night's, None where there was none: the share of its authors who moved to another segment, how many
-    authors are new since, and of those who were assigned in between the share that stays where it was put.
+    `point` holds the figures of the segments as they are; None if the chosen k was not in the sweep. Beside last
+    night's, None where there was none: the share of its authors who moved to another segment, how many authors are new
+    since, and of those who were assigned in between the share that stays where it was put.
     """
 
     choice: Choice
@@ -76,11 +87,7 @@ class ClusterResult:
     new_authors: int | None
     arrivals_kept: float | None
     faults: list[str]
-
-    @property
-    def point(self) -> SweepPoint | None:
-        """The figures of the chosen k, if it was in the sweep."""
-        return next((point for point in self.sweep if point.k == self.choice.k), None)
+    point: SweepPoint | None
 
 
 def cluster(
@@ -90,7 +97,9 @@ def cluster(
     config: ClusterConfig,
     previous: PreviousClustering | None = None,
 ) -> ClusterResult:
-    """Choose k, fit, match to last night's and describe.
+    """Choose k, fit, join groups too small to show, match to last night's and describe.
+
+    The result depends on the authors' values alone, not on their order, and so not on the key of their pseudonyms.
 
     Args:
         features: SCALED_FEATURES.
@@ -100,25 +109,23 @@ def cluster(
         previous: last night's clustering; segments that continue keep their ids.
 
     Raises:
-        TooFewAuthorsError: if fewer than two different authors are there, or fewer than a pinned k.
+        TooFewAuthorsError: if there are fewer authors than a segment must have, fewer than two different ones, or fewer
+            than a pinned k.
     """
-    matrix, _ = matrix_of(features)
     _require_finite(features)
-    needed = max(config.k or config.k_min, 2)
-    distinct = distinct_rows(matrix, needed + 1) if matrix.size else 0
-    if distinct <= needed:
-        raise TooFewAuthorsError(
-            f"{len(matrix)} authors with {distinct} different profiles cannot be grouped into {needed}: "
-            "collect more tweets, or pin a smaller k"
-        )
+    _require_enough(features, config)
+    order = canonical_order(matrix_of(features)[0])
+    features = features.iloc[order].reset_index(drop=True)
+    matrix, _ = matrix_of(features)
     ks = range(config.k_min, config.k_max + 1)
     points = sweep(matrix, sorted({*ks, *([config.k] if config.k else [])}), config.seed)
-    choice = choose_k(points, config.k)
-    clustering = fit(matrix, choice.k, config.seed)
+    chosen = choose_k(points, config.k)
+    clustering = join_small(matrix, fit(matrix, chosen.k, config.seed), config.k_anonymity)
+    choice = chosen.joined(clustering.k)
     matching = _match(clustering, scaler, previous)
     segment_of = np.array(matching.segments)[clustering.labels]
     segments = describe(
-        profiles,
+        profiles.iloc[order].reset_index(drop=True),
         matrix,
         scaler,
         segment_of,
@@ -127,17 +134,19 @@ def cluster(
         k_anonymity=config.k_anonymity,
         outlier_share=config.outlier_share,
     )
-    point = next((p for p in points if p.k == choice.k), None)
+    point = _figures(matrix, clustering, next((p for p in points if p.k == chosen.k), None), config.seed)
     keys = features["author_key"]
     moved = None if previous is None else _moved(keys, segment_of, previous.assignments)
     swayed = None if previous is None else _moved(keys, segment_of, previous.arrivals)
+    # Back in the order in which the authors came.
+    given = np.argsort(order)
     return ClusterResult(
         choice=choice,
         sweep=points,
-        clustering=clustering,
+        clustering=replace(clustering, labels=clustering.labels[given], confidence=clustering.confidence[given]),
         matching=matching,
         segments=segments,
-        segment_of=segment_of,
+        segment_of=segment_of[given],
         scaler=scaler,
         effects=np.array([matrix[segment_of == segment].mean(axis=0) for segment in matching.segments]),
         reach=reach_of(distances_to(matrix, clustering.centroids, clustering.labels), segment_of, matching.segments),
@@ -145,14 +154,24 @@ def cluster(
         new_authors=None if previous is None else sum(key not in previous.assignments for key in keys),
         arrivals_kept=None if swayed is None else 1 - swayed,
         faults=quality_faults(segments, point, config),
+        point=point,
     )
+
+
+def _figures(matrix: np.ndarray, clustering: Clustering, chosen: SweepPoint | None, seed: int) -> SweepPoint | None:
+    """The figures of the clustering: those of the chosen k, measured anew where small groups were joined since."""
+    if chosen is None or chosen.k == clustering.k:
+        return chosen
+    measured = silhouette(matrix, clustering.labels, seed)
+    return replace(chosen, k=clustering.k, inertia=clustering.inertia, silhouette=measured)
 
 
 def quality_faults(segments: list[SegmentDescription], point: SweepPoint | None, config: ClusterConfig) -> list[str]:
     """What an operator should look at before the segments are used; empty if nothing."""
     faults = []
     largest = max(segments, key=lambda segment: segment.share)
-    if largest.share > config.max_share:
+    # One segment alone was left by small groups: true of few authors, and said in the choice.
+    if len(segments) > 1 and largest.share > config.max_share:
         faults.append(
             f"segment {largest.segment} holds {largest.share:.0%} of the authors (limit {config.max_share:.0%})"
         )
@@ -161,6 +180,22 @@ def quality_faults(segments: list[SegmentDescription], point: SweepPoint | None,
     if point is not None and point.stability < config.min_stability:
         faults.append(f"stability {point.stability:.2f} is below {config.min_stability}")
     return faults
+
+
+def _require_enough(features: pd.DataFrame, config: ClusterConfig) -> None:
+    if len(features) < config.k_anonymity:
+        raise TooFewAuthorsError(
+            f"there are fewer authors than the {config.k_anonymity} that a segment must have to be shown: "
+            "collect more tweets"
+        )
+    matrix, _ = matrix_of(features)
+    needed = max(config.k or config.k_min, 2)
+    distinct = distinct_rows(matrix, needed + 1) if matrix.size else 0
+    if distinct <= needed:
+        raise TooFewAuthorsError(
+            f"{len(matrix)} authors with {distinct} different profiles cannot be grouped into {needed}: "
+            "collect more tweets, or pin a smaller k"
+        )
 
 
 def _require_finite(features: pd.DataFrame) -> None:

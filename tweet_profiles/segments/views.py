@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tweet_profiles.segments.kmeans import canonical_order
+
 SILHOUETTE_SAMPLE = 2_000
 CURVE_POINTS = 41
 MAP_COLUMNS, MAP_ROWS = 34, 22
@@ -29,9 +31,9 @@ def silhouette_curves(
         k_anonymity: see above.
         seed: of the sample.
     """
-    chosen = np.arange(len(matrix))
+    chosen = canonical_order(matrix)
     if len(matrix) > SILHOUETTE_SAMPLE:
-        chosen = np.random.default_rng(seed).choice(len(matrix), SILHOUETTE_SAMPLE, replace=False)
+        chosen = np.random.default_rng(seed).choice(chosen, SILHOUETTE_SAMPLE, replace=False)
     labels = segment_of[chosen]
     empty: dict[int, np.ndarray] = {int(segment): np.empty(0) for segment in segments}
     if not 2 <= len(np.unique(labels)) < len(labels):

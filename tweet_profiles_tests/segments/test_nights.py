@@ -124,10 +124,16 @@ def test_an_unfinished_version_cannot_be_switched_to(database: Store) -> None:
         SegmentStore(database).switch("half")
 
 
-@pytest.mark.parametrize("authors", [0, 1, 2, 3])
-def test_too_few_authors_are_said_so(authors: int) -> None:
-    with pytest.raises(TooFewAuthorsError, match="collect more tweets, or pin a smaller k"):
-        clustered(made_profiles(3, 7).head(authors), k=3)
+@pytest.mark.parametrize("authors", [0, 1, 4])
+def test_too_few_authors_for_one_segment_are_said_so(authors: int) -> None:
+    with pytest.raises(TooFewAuthorsError, match=r"fewer authors than the 5 .* collect more tweets"):
+        clustered(made_profiles(4, 7).head(authors), k=3)
+
+
+@pytest.mark.parametrize("k", [6, 9])
+def test_a_pinned_k_with_too_few_authors_is_said_so(k: int) -> None:
+    with pytest.raises(TooFewAuthorsError, match=f"6 authors .* grouped into {k}: .*, or pin a smaller k"):
+        clustered(made_profiles(6, 7), k=k)
 
 
 def test_authors_who_are_all_alike_are_said_so() -> None:

@@ -194,7 +194,7 @@ def figures(
             [point.k for point in result.sweep],
             [point.inertia for point in result.sweep],
             [None if point.k == 1 else point.silhouette for point in result.sweep],
-            result.choice.k,
+            result.choice.on_curve,
             result.choice.runner_up,
             is_elbow=result.choice.is_elbow,
         ),
