@@ -15,7 +15,7 @@ from tweet_profiles.segments.features import build_features, matrix_of
 from tweet_profiles.segments.kmeans import assign, canonical_order, fit, join_small
 from tweet_profiles.segments.pipeline import ClusterResult, TooFewAuthorsError
 from tweet_profiles.segments.store import SegmentStore
-from tweet_profiles_tests.segments.test_nights import KINDS, clustered, made_profiles, night, save
+from tweet_profiles_tests.segments.made import KINDS, clustered, made_profiles, night, save
 
 Store = Database[dict[str, Any]]
 K = 5
