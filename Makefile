@@ -5,20 +5,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 export TWEET_PROFILES_HOME ?= $(CURDIR)/.tweet_profiles
 
-.PHONY: help setup demo dev test browser lint format lock clean
+.PHONY: help setup setup-all demo dev test test-fast browser lint format docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-# One stamp a set of pins: a second run installs nothing.
-STAMP := $(VENV)/.installed
-$(STAMP): pyproject.toml constraints.txt
+# Two stamps: what running needs, and on top of it what training, notebooks and tests need. A second run installs nothing.
+BASE := $(VENV)/.installed-base
+ALL := $(VENV)/.installed-all
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+$(BASE): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) was not found: install Python 3.11, or name yours with PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "make: could not make $(VENV): on Debian or Ubuntu, apt-get install python3.11-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(INSTALL) -e .
+	@touch $@
+$(ALL): $(BASE)
+	$(INSTALL) -e '.[dev]'
 	@touch $@
 
-setup: $(STAMP)  ## make .venv with the pinned dependencies
+setup: $(BASE)  ## make .venv with what running needs (about 1.3 GB)
+setup-all: $(ALL)  ## add what training, notebooks and tests need (TensorFlow: 2.7 GB more)
 
 demo: setup  ## run the whole chain over the bundled sample and show the segments
 	@$(BIN)/tweet-profiles demo
@@ -26,10 +32,11 @@ demo: setup  ## run the whole chain over the bundled sample and show the segment
 dev: setup  ## open the Dagster UI on the demo's data
 	@$(BIN)/tweet-profiles dev
 
-lint: setup  ## ruff and the type checker
+lint: setup-all  ## ruff, the type checker and the rules of who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 test: lint browser  ## lint, types and tests
 	@$(BIN)/python -m pytest
@@ -42,11 +49,11 @@ browser:
 		$(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	} || echo "make: could not install chromium: the tests of the page will be skipped" >&2
 
-format: setup  ## let ruff put the code in order
+format: setup-all  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: setup  ## resolve pyproject.toml anew into constraints.txt
+lock: setup-all  ## resolve pyproject.toml anew into constraints.txt
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --python $(BIN)/python --extra dev pyproject.toml -o constraints.txt --no-header --no-annotate --quiet
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tweet_profiles.errors import TweetProfilesError
+from tweet_profiles.extras import require
 from tweet_profiles.home import Home, write_atomically
 from tweet_profiles.settings import project_root
 
@@ -32,7 +33,9 @@ def run_notebook(name: str, home: Home) -> Rendered:
 
     Raises:
         NotebookError: naming the notebook and the error that ended it.
+        MissingExtraError: if Jupyter is not installed.
     """
+    require("notebooks", f"running the notebook {name}")
     # Imported here: Jupyter takes a second, and only this needs it.
     import nbformat
     from nbclient import NotebookClient

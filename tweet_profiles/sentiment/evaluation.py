@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tweet_profiles.contracts import LABELS
+from tweet_profiles.extras import require
 from tweet_profiles.sentiment import baselines
 from tweet_profiles.sentiment.data import Examples
 from tweet_profiles.sentiment.errors import TrainingDataError
@@ -118,7 +119,10 @@ def evaluate(scorer: Scorer, data: Examples, *, compare: bool = False) -> Evalua
 
     Raises:
         TrainingDataError: if there are no held-out rows of the tasks three and subjectivity.
+        MissingExtraError: if the comparison is asked for and its packages are not installed.
     """
+    if compare:
+        require("train", "comparing a model with VADER and TextBlob")
     rows = data.frame[data.frame["split"].isin(["test", "report"])].reset_index(drop=True)
     deciding_rows = rows[rows["split"] == "test"]
     for task in ("three", "subjectivity"):

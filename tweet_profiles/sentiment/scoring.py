@@ -11,6 +11,7 @@ is a GPU, or where it is asked for.
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import structlog
 
+from tweet_profiles.extras import require
 from tweet_profiles.sentiment.calibration import labels_of, sentiment_of, subjectivity_of
 from tweet_profiles.sentiment.errors import ModelError
 from tweet_profiles.sentiment.graph import activation_ranges, build_graph
@@ -101,10 +103,11 @@ def load_scorer(model_dir: Path | None = None, *, backend: Backend = "auto") -> 
     Args:
         model_dir: a folder as `package.write_package` makes it.
         backend: "int8" and "float32" run on ONNX Runtime, "tensorflow" on TensorFlow; "auto" takes TensorFlow if
-            the machine has a GPU that TensorFlow sees, else int8 where the processor multiplies it without overflow.
+            it is installed and sees a GPU, else int8 where the processor multiplies it without overflow.
 
     Raises:
         ModelError: if the model is missing or damaged.
+        MissingExtraError: if TensorFlow is asked for and not installed.
     """
     if backend not in get_args(Backend):
         raise ValueError(f"backend {backend}: one of {', '.join(get_args(Backend))}")
@@ -149,6 +152,7 @@ def measure_ranges(package: ModelPackage, prepared: Sequence[str]) -> dict[str, 
 
 def tensorflow_engine(package: ModelPackage) -> Engine:
     """The model on TensorFlow, on a GPU where it sees one."""
+    require("train", "serving by TensorFlow")
     from tweet_profiles.sentiment.encoder import classifier_from_weights
 
     model = classifier_from_weights(package.weights, package.attention_heads)
@@ -172,7 +176,7 @@ def _multiplies_int8() -> bool:
 
 def _has_gpu() -> bool:
     # Asking TensorFlow costs its import of seconds, so it is asked only where there can be a GPU.
-    if not any(Path("/dev").glob("nvidia[0-9]*")):
+    if not any(Path("/dev").glob("nvidia[0-9]*")) or find_spec("tensorflow") is None:
         return False
     import tensorflow
 

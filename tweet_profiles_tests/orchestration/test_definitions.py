@@ -98,11 +98,3 @@ def test_the_workspace_names_a_module_that_loads() -> None:
 def test_loading_the_definitions_imports_no_tensorflow() -> None:
     code = "import sys, tweet_profiles.orchestration.definitions; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_domain_knows_neither_dagster_nor_django() -> None:
-    for package in ("ingest", "sentiment", "profiles", "segments"):
-        for file in (project_root() / "tweet_profiles" / package).glob("*.py"):
-            source = file.read_text()
-            assert "import dagster" not in source and "from dagster" not in source, file
-            assert "import django" not in source and "from django" not in source, file

@@ -6,7 +6,8 @@ does, and shows it by a page of the Dagster UI that opens only what lies below t
 
 import dagster as dg
 
-from tweet_profiles.notebooks import NotebookError, run_notebook
+from tweet_profiles.errors import TweetProfilesError
+from tweet_profiles.notebooks import run_notebook
 from tweet_profiles.orchestration.assets.metadata import OWNERS
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.segments.store import SegmentStore
@@ -36,7 +37,7 @@ def segment_report(home: HomeResource, mongo: MongoResource) -> dg.MaterializeRe
         raise dg.Failure("there is no clustering yet: materialize customer_clusters first", allow_retries=False)
     try:
         rendered = run_notebook(NOTEBOOK, home.open())
-    except NotebookError as error:
+    except TweetProfilesError as error:
         raise dg.Failure(f"{error}. The last report stays.", allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={
