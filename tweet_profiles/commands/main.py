@@ -19,6 +19,7 @@ from rich.table import Table
 
 from tweet_profiles.commands.api import api_app
 from tweet_profiles.commands.database import db_app, release_app
+from tweet_profiles.commands.subject import subject_app
 from tweet_profiles.commands.x import x_app
 from tweet_profiles.errors import SettingError, TweetProfilesError
 from tweet_profiles.home import Home
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(db_app)
 app.add_typer(release_app)
 app.add_typer(x_app)
+app.add_typer(subject_app)
 app.add_typer(api_app)
 console = Console()
 
