@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
-from tweet_profiles.contracts import ACCOUNT_COUNTS, RELEASED_PROFILES, USER_PROFILES
+from tweet_profiles.contracts import ACCOUNT_COUNTS, LABELS, RELEASED_PROFILES, USER_PROFILES
 from tweet_profiles.home import Home
 from tweet_profiles.landing.frames import raw_frame
 from tweet_profiles.landing.zone import LandingZone
@@ -41,7 +41,7 @@ _DAYS_A_YEAR = 365.25
 
 def authors_of(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Exact and stored USER_PROFILES of an archive file's authors."""
-    from tweet_profiles.sentiment.scoring import load_scorer
+    from tweet_profiles.sentiment.scoring import load_scorer, score_tweets
 
     with TemporaryDirectory() as folder:
         home = Home.open(Path(folder))
@@ -49,7 +49,8 @@ def authors_of(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         import_paths([path], zone, home, show_progress=False)
         batches = zone.keys()
         raw = pd.concat([raw_frame(zone.read(key)).frame for key in batches], ignore_index=True)
-    scores = load_scorer().score(raw["text"].tolist())
+    texts, languages = (raw[name].astype(object).where(raw[name].notna(), None).tolist() for name in ("text", "lang"))
+    scores = score_tweets(load_scorer(), texts, languages)
     stored = to_scored(raw, scores, b"k" * 32, K)
     exact = stored.assign(**{name: raw[name] for name in ACCOUNT_COUNTS})
     order = [f"{position:08d}" for position in stored["position"]]
@@ -93,6 +94,9 @@ def made_authors(count: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
             "first_seen": last,
             "last_seen": last,
             "tweets_seen": tweets,
+            "tweets_own": tweets,
+            "tweets_passed_on": 0,
+            "tweets_scored": tweets,
             "sentiment_mean": sentiment,
             "sentiment_std": noise / 2,
             "sentiment_trend": np.nan,
@@ -101,6 +105,7 @@ def made_authors(count: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
             "negative_share": negative,
             "subjectivity_mean": np.clip(subjectivity + random.normal(0, 0.08, count), 0, 1),
             "subjectivity_std": 0.1,
+            **{f"passed_on_{label}_share": np.nan for label in LABELS},
             "likes_per_tweet": tailed([3, 2, 25, 0.6, 0.2], 1.0, 1.1),
             "retweets_per_tweet": tailed([1, 1, 8, 0.3, 0.2], 1.0, 1.1),
             "replies_per_tweet": tailed([1, 1, 3, 0.3, 0.1], 1.0, 1.1),
@@ -124,6 +129,7 @@ def made_authors(count: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
                 ["en", "es", "fr", "ja", "tr", "is", "mt"], [0.8, 0.1, 0.05, 0.03, 0.01, 0.009, 0.001]
             ),
             "hours": hours.tolist(),
+            "not_scored": [{} for _ in range(count)],
             "clients": counted(["mobile", "web", "professional", "automated", "other"], [0.6, 0.25, 0.08, 0.05, 0.02]),
             "topics": [{} for _ in range(count)],
         }

@@ -69,6 +69,10 @@ def made_tweets(count: int, authors: int, seed: int, first: int = 0, *, every: b
         "verified": False,
         "verified_kind": "none",
         "protected": False,
+        "has_hour": True,
+        "version": 1,
+        "retweets_collected": True,
+        "not_scored": None,
     }
     columns |= {
         name: random.random(count) < 0.3 for name in ("is_retweet", "is_reply", "is_quote", "has_link", "has_media")

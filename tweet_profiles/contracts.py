@@ -1,9 +1,16 @@
 """The contracts between the stages: one pandera schema for every table that crosses an asset boundary.
 
 What belongs here: column names, types, ranges and what may be missing, used by the assets, by the blocking
-asset checks and by the tests. What does not: how a table is computed or stored. Missing stays missing: a
-nullable column never holds a stand-in zero.
+asset checks and by the tests; and the small questions that they share with whoever reads a source (is this a
+language, is this a hashtag). What does not: how a table is computed or stored. Missing stays missing: a nullable
+column never holds a stand-in zero.
 """
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from datetime import UTC as _UTC
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -16,7 +23,80 @@ PARTS_OF_DAY = ("night", "morning", "afternoon", "evening")
 KEY_PATTERN = r"^[0-9a-f]{32}$"
 ID_PATTERN = r"^[0-9]{1,20}$"
 
+NO_TEXT, OTHER_LANGUAGE = "no text", "language"
+NOT_SCORED = (OTHER_LANGUAGE, NO_TEXT)
+"""Why a tweet has no score: it is in a language that the model was not trained for (or that nobody can tell), or
+nothing of its text is there to be read."""
+UNKNOWN_LANGUAGE = "unknown language"
+"""What a profile counts tweets under that are not scored because nobody can tell their language."""
+
 UTC = pd.DatetimeTZDtype("us", "UTC")
+
+FIRST_TWEET = datetime(2006, 3, 21, tzinfo=_UTC)
+"""No tweet and no account is older."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""So far ahead of ours the clock of whoever wrote a time may be."""
+
+# ISO 639 has codes for "no language", "several" and "reserved for private use", which X gives to tweets without words;
+# `na` and `nan` are languages too, and what tables write where nothing is known.
+_LANGUAGE = re.compile(
+    r"(?!(?:und|zxx|mul|mis|art|na|nan|q[a-t][a-z])(?:-|$))"
+    r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?"
+)
+_RENAMED_LANGUAGES = {"in": "id", "iw": "he", "ji": "yi"}
+# X reads on over these inside a hashtag, beside letters, marks, digits and the underscore.
+_INSIDE_HASHTAGS = frozenset(
+    "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
+)
+_MOST_HASHTAG = 280
+
+
+def is_language(value: str) -> bool:
+    """Whether this is a BCP 47 tag (language, script, region) that says a language: "en", "pt-BR", not "und"."""
+    return _LANGUAGE.fullmatch(value) is not None
+
+
+def language_tag(value: object) -> str | None:
+    """What a source tells as language as a BCP 47 tag, letter case and retired codes put right; None if it is none."""
+    if not isinstance(value, str):
+        return None
+    first, *others = value.strip().replace("_", "-").split("-")
+    parts = [part.title() if len(part) == 4 else part.upper() for part in others]
+    tag = "-".join([_RENAMED_LANGUAGES.get(first.lower(), first.lower()), *parts])
+    return tag if is_language(tag) else None
+
+
+def is_hashtag(value: str) -> bool:
+    """Whether X would link this, with a # before it: letters, marks, digits and underscores, not digits alone."""
+    kinds = {unicodedata.category(character)[0] for character in value if character not in _INSIDE_HASHTAGS}
+    return 0 < len(value) <= _MOST_HASHTAG and kinds <= {"L", "M", "N"} and "L" in kinds
+
+
+def is_storable(text: str) -> bool:
+    """Whether a text is free of what no table or database takes: NUL and halves of surrogate pairs."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def latest_time() -> datetime:
+    """The latest moment that a time of a tweet may tell at present."""
+    return datetime.now(_UTC) + CLOCK_TOLERANCE
+
+
+def _each(holds: Callable[[str], bool], error: str) -> pa.Check:
+    """A check of every value, made once a distinct one; missing values pass."""
+    return pa.Check(lambda column: column.isin([value for value in column.unique() if holds(value)]), error=error)
+
+
+def _are_hashtags(tags: Iterable[str]) -> bool:
+    return all(is_hashtag(tag) and tag == tag.lower() for tag in tags)
+
+
+def _moment(*, nullable: bool = False, earliest: datetime = FIRST_TWEET, title: str = "") -> pa.Column:
+    checks = [
+        pa.Check(lambda column: column >= earliest, error=f"is not before {earliest:%Y-%m-%d}"),
+        pa.Check(lambda column: column <= latest_time(), error="is not in the future"),
+    ]
+    return pa.Column(UTC, checks, nullable=nullable, title=title)
 
 
 def _count(*, nullable: bool = True, title: str = "") -> pa.Column:
@@ -47,7 +127,12 @@ ACCOUNT_COUNTS = ("followers", "following", "posts", "listed")
 TWEET_FLAGS = ("is_retweet", "is_reply", "is_quote", "has_link", "has_media")
 
 _TWEET_COLUMNS = {
-    "lang": _text(nullable=True, title="BCP 47 language that X detected"),
+    "lang": pa.Column(
+        "string",
+        _each(is_language, "is a BCP 47 tag"),
+        nullable=True,
+        title="BCP 47 language, told by the source or detected; missing if neither",
+    ),
     "is_retweet": _flag(nullable=True),
     "is_reply": _flag(nullable=True),
     "is_quote": _flag(nullable=True),
@@ -58,18 +143,39 @@ _TWEET_COLUMNS = {
     "verified": _flag(nullable=True),
     "verified_kind": _text(nullable=True, among=VERIFIED_KINDS),
     "protected": _flag(nullable=True),
+    "has_hour": _flag(nullable=False, title="false where only the day is known: the time is then its midnight"),
+    "version": pa.Column("int64", pa.Check.ge(1), title="of an edited tweet; the highest counts, whenever it was read"),
+    "retweets_collected": _flag(nullable=True, title="whether this way of collecting returns retweets at all"),
 }
 
 RAW_TWEETS = pa.DataFrameSchema(
     {
         "tweet_id": _text(nullable=False, pattern=ID_PATTERN),
         "author_id": _text(nullable=False, pattern=ID_PATTERN),
-        "text": _text(nullable=False),
-        "created_at": pa.Column(UTC, nullable=False),
-        "observed_at": pa.Column(UTC, nullable=False, title="when the metrics and the account were read from X"),
-        "source": _text(nullable=True, title="name of the client, as X gives it"),
-        "hashtags": pa.Column(object, nullable=False, title="list of hashtags without #, lower case"),
-        "account_created_at": pa.Column(UTC, nullable=True),
+        "text": pa.Column(
+            "string",
+            _each(is_storable, "holds neither NUL nor half a character"),
+            nullable=True,
+            title="missing where it is withheld, deleted or unavailable",
+        ),
+        "created_at": _moment(),
+        "observed_at": _moment(title="when the metrics and the account were read from X"),
+        "source": pa.Column(
+            "string",
+            _each(is_storable, "holds neither NUL nor half a character"),
+            nullable=True,
+            title="name of the client, as X gives it",
+        ),
+        "hashtags": pa.Column(
+            object,
+            pa.Check(
+                lambda column: column.map(_are_hashtags).astype(bool),
+                error="are hashtags as X links them",
+            ),
+            nullable=False,
+            title="list of hashtags without #, lower case",
+        ),
+        "account_created_at": _moment(nullable=True),
         **_TWEET_COLUMNS,
     },
     strict=True,
@@ -79,24 +185,36 @@ RAW_TWEETS = pa.DataFrameSchema(
 )
 """One row a tweet of a batch, one batch a partition. Holds personal data: lives under `private/` only."""
 
+
+def _scored_or_not(name: str) -> pa.Check:
+    return pa.Check(
+        lambda table: table["not_scored"].isna() == table[name].notna(),
+        error=f"has either a {name} or a reason why it is not scored",
+    )
+
+
 SCORED_TWEETS = pa.DataFrameSchema(
     {
         "tweet_key": _text(nullable=False, pattern=KEY_PATTERN, title="HMAC-SHA256 pseudonym of the tweet id"),
         "author_key": _text(nullable=False, pattern=KEY_PATTERN, title="HMAC-SHA256 pseudonym of the author id"),
-        "created_hour": pa.Column(UTC, nullable=False, title="when it was written, floored to the hour"),
-        "observed_hour": pa.Column(UTC, nullable=False, title="when it was read from X, floored to the hour"),
+        "created_hour": _moment(title="when it was written, floored to the hour"),
+        "observed_hour": _moment(title="when it was read from X, floored to the hour"),
         "position": pa.Column("int64", pa.Check.ge(0), title="order of observation within the batch"),
-        "sentiment": _unit(title="0 negative to 1 positive"),
-        "subjectivity": _unit(title="0 objective to 1 subjective"),
-        "label": _text(nullable=False, among=LABELS),
+        "sentiment": _unit(nullable=True, title="0 negative to 1 positive"),
+        "subjectivity": _unit(nullable=True, title="0 objective to 1 subjective"),
+        "label": _text(nullable=True, among=LABELS),
+        "not_scored": _text(nullable=True, among=NOT_SCORED, title="why there is no score; missing where there is one"),
         "client_kind": _text(nullable=True, among=CLIENT_KINDS),
         "topics": pa.Column(object, nullable=False, title="list of the hashtags' pseudonyms"),
         "topic_names": pa.Column(
             object, nullable=False, title="the hashtags in the same order; empty where too few authors share one"
         ),
-        "account_created_month": pa.Column(UTC, nullable=True, title="floored to the month"),
+        "account_created_month": _moment(
+            nullable=True, earliest=FIRST_TWEET.replace(day=1), title="floored to the month"
+        ),
         **_TWEET_COLUMNS,
     },
+    checks=[_scored_or_not(name) for name in ("sentiment", "subjectivity", "label")],
     strict=True,
     ordered=False,
     name="scored_tweets",
@@ -104,33 +222,42 @@ SCORED_TWEETS = pa.DataFrameSchema(
 )
 """One row a tweet, without text and without any id: what everything to the right is computed from.
 
-Account counts are already generalised here (`profiles.privacy`).
+Account counts are already generalised here (`privacy.generalise`). Of an edited tweet every version has the same key.
 """
 
+
+def _mean_of_units(title: str) -> pa.Column:
+    return pa.Column("float64", pa.Check.in_range(0, 1), nullable=True, title=title)
+
+
 PROFILE_NUMBERS: dict[str, pa.Column] = {
-    "tweets_seen": pa.Column("int64", pa.Check.ge(1)),
-    "sentiment_mean": pa.Column("float64", pa.Check.in_range(0, 1)),
-    "sentiment_std": pa.Column("float64", pa.Check.in_range(0, 1)),
+    "tweets_seen": pa.Column("int64", pa.Check.ge(1), title="own and passed on"),
+    "tweets_own": pa.Column("int64", pa.Check.ge(0), title="not known to be retweets"),
+    "tweets_passed_on": pa.Column("int64", pa.Check.ge(0), title="retweets"),
+    "tweets_scored": pa.Column("int64", pa.Check.ge(0), title="own tweets with a score"),
+    "sentiment_mean": _mean_of_units("of own scored tweets, as all of the mood that is not passed on"),
+    "sentiment_std": _mean_of_units("population's standard deviation"),
     "sentiment_trend": pa.Column(
         "float64",
         pa.Check.in_range(-1, 1),
         nullable=True,
         title="mean of the last 28 days less the mean before",
     ),
-    "positive_share": pa.Column("float64", pa.Check.in_range(0, 1)),
-    "neutral_share": pa.Column("float64", pa.Check.in_range(0, 1)),
-    "negative_share": pa.Column("float64", pa.Check.in_range(0, 1)),
-    "subjectivity_mean": pa.Column("float64", pa.Check.in_range(0, 1)),
-    "subjectivity_std": pa.Column("float64", pa.Check.in_range(0, 1)),
+    **{f"{label}_share": _mean_of_units("of own scored tweets") for label in ("positive", "neutral", "negative")},
+    "subjectivity_mean": _mean_of_units("of own scored tweets"),
+    "subjectivity_std": _mean_of_units("population's standard deviation"),
     **{
-        f"{name}_per_tweet": pa.Column("float64", pa.Check.ge(0), nullable=True, title="mean over tweets that tell it")
+        f"passed_on_{label}_share": _mean_of_units("of scored retweets")
+        for label in ("positive", "neutral", "negative")
+    },
+    **{
+        f"{name}_per_tweet": pa.Column(
+            "float64", pa.Check.ge(0), nullable=True, title="mean over own tweets that tell it"
+        )
         for name in ENGAGEMENT
     },
-    "retweet_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
-    "reply_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
-    "quote_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
-    "link_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
-    "media_share": pa.Column("float64", pa.Check.in_range(0, 1), nullable=True),
+    "retweet_share": _mean_of_units("of tweets whose way of collecting returns retweets"),
+    **{f"{name}_share": _mean_of_units("of own tweets that tell it") for name in ("reply", "quote", "link", "media")},
     **{name: pa.Column("float64", pa.Check.ge(0), nullable=True, title="generalised") for name in ACCOUNT_COUNTS},
     "account_age_days": pa.Column(
         "float64", pa.Check.ge(0), nullable=True, title="from the month of creation to the last tweet seen"
@@ -140,14 +267,19 @@ PROFILE_NUMBERS: dict[str, pa.Column] = {
 USER_PROFILES = pa.DataFrameSchema(
     {
         "author_key": _text(nullable=False, pattern=KEY_PATTERN),
-        "first_seen": pa.Column(UTC, nullable=False, title="day of the first tweet seen"),
-        "last_seen": pa.Column(UTC, nullable=False, title="day of the last tweet seen"),
+        "first_seen": _moment(title="day of the first tweet seen"),
+        "last_seen": _moment(title="day of the last tweet seen"),
         **PROFILE_NUMBERS,
         "verified": _flag(nullable=True),
         "verified_kind": _text(nullable=True, among=VERIFIED_KINDS),
         "protected": _flag(nullable=True),
         "languages": pa.Column(object, nullable=False, title="{language: tweets}"),
-        "hours": pa.Column(object, nullable=False, title="24 counts of tweets by hour of the day, UTC"),
+        "hours": pa.Column(
+            object, nullable=False, title="24 counts of tweets whose hour is known, by hour of the day, UTC"
+        ),
+        "not_scored": pa.Column(
+            object, nullable=False, title="{language, `no text` or `unknown language`: own tweets without a score}"
+        ),
         "clients": pa.Column(object, nullable=False, title="{kind of client: tweets}"),
         "topics": pa.Column(object, nullable=False, title="{hashtag that enough authors share: tweets}"),
     },

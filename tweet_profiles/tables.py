@@ -35,7 +35,7 @@ def read_table(path: Path, schema: pa.DataFrameSchema, made_by: str) -> pd.DataF
         made_by: the asset that writes it, for the message when it is not there.
 
     Raises:
-        InputError: if the file is missing or is no Parquet file.
+        InputError: if the file is missing, is no Parquet file or lacks a column of the contract.
     """
     try:
         frame = parquet.ParquetFile(path).read().to_pandas()
@@ -43,5 +43,10 @@ def read_table(path: Path, schema: pa.DataFrameSchema, made_by: str) -> pd.DataF
         raise InputError(f"{path} is not there: materialize {made_by} first") from None
     except arrow.ArrowInvalid as error:
         raise InputError(f"{path} is damaged ({error}): materialize {made_by} again") from None
-    types = {name: column.dtype.type for name, column in schema.columns.items() if name in frame and not column.regex}
+    lacking = [name for name, column in schema.columns.items() if not column.regex and name not in frame]
+    if lacking:
+        raise InputError(
+            f"{path} was written by another version ({lacking[0]} is not in it): materialize {made_by} again"
+        )
+    types = {name: column.dtype.type for name, column in schema.columns.items() if not column.regex}
     return frame.astype(types)

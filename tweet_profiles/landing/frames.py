@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pandera.errors
 
-from tweet_profiles.contracts import RAW_TWEETS, UTC
+from tweet_profiles.contracts import FIRST_TWEET, RAW_TWEETS, UTC, is_hashtag, is_storable, language_tag
 from tweet_profiles.landing.tweets import FLAGS
 
 _COUNT_COLUMNS = {
@@ -43,8 +43,10 @@ class RawBatch:
 def raw_frame(records: Iterable[Mapping[str, Any]]) -> RawBatch:
     """Give a batch's tweets the columns and types of `RAW_TWEETS`.
 
-    Of several observations of one tweet the latest stays, at the place of the first; of two at the same time
-    the later in the batch. Records that break the contract are left out and counted by reason.
+    Of several observations of one tweet the highest version stays, and of those the latest, at the place of the first;
+    of two at the same time the later in the batch. What a tweet tells as its language or as a hashtag and is none is
+    taken as not told, and so is a birth of the account before X's own. Records that break the contract are left out and
+    counted by reason.
     """
     rows: dict[str, dict[str, Any]] = {}
     faults: Counter[str] = Counter()
@@ -57,7 +59,7 @@ def raw_frame(records: Iterable[Mapping[str, Any]]) -> RawBatch:
             faults[f"is not in the form of a tweet ({type(error).__name__})"] += 1
             continue
         present = rows.get(row["tweet_id"])
-        if present is None or row["observed_at"] >= present["observed_at"]:
+        if present is None or _age(row) >= _age(present):
             rows[row["tweet_id"]] = row
     frame = _typed(list(rows.values()))
     frame, broken = _without_faults(frame)
@@ -65,27 +67,50 @@ def raw_frame(records: Iterable[Mapping[str, Any]]) -> RawBatch:
     return RawBatch(frame=frame, read=read, quarantined=sum(faults.values()), faults=faults)
 
 
+def _age(row: Mapping[str, Any]) -> tuple[int, datetime]:
+    return row["version"], row["observed_at"]
+
+
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
     author = record.get("author") or {}
     metrics, account = record.get("public_metrics") or {}, author.get("public_metrics") or {}
-    created = author.get("created_at")
+    born = author.get("created_at")
+    account_created_at = None if born is None else _time(born)
     return {
         "tweet_id": str(record["id"]),
         "author_id": str(record["author_id"]),
-        "text": record["text"],
-        "created_at": datetime.fromisoformat(record["created_at"]),
-        "observed_at": datetime.fromisoformat(record["observed_at"]),
-        "source": record.get("source"),
-        "hashtags": [str(tag).lower() for tag in record["hashtags"]],
-        "account_created_at": None if created is None else datetime.fromisoformat(created),
-        "lang": record.get("lang"),
+        "text": _text(record.get("text")),
+        "created_at": _time(record["created_at"]),
+        "observed_at": _time(record["observed_at"]),
+        "source": _text(record.get("source")),
+        "hashtags": [tag for tag in (str(tag).lower() for tag in record["hashtags"]) if is_hashtag(tag)],
+        "account_created_at": None
+        if account_created_at is None or account_created_at < FIRST_TWEET
+        else account_created_at,
+        "lang": language_tag(record.get("lang")),
         **{name: _flag(record.get(name)) for name in FLAGS},
         **{column: _count(metrics.get(name)) for column, name in _COUNT_COLUMNS.items()},
         **{column: _count(account.get(name)) for column, name in _ACCOUNT_COLUMNS.items()},
         "verified": _flag(author.get("verified")),
         "verified_kind": author.get("verified_type"),
         "protected": _flag(author.get("protected")),
+        "has_hour": _flag(record.get("has_hour", True)),
+        "version": _count(record.get("version", 1)),
+        "retweets_collected": _flag(record.get("retweets_collected")),
     }
+
+
+def _time(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a time tells its zone")
+    return moment
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and is_storable(value)):
+        return value
+    raise ValueError("a text is a string without NUL and halves of characters, or absent")
 
 
 def _flag(value: Any) -> bool | None:

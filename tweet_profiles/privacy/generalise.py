@@ -15,6 +15,8 @@ from tweet_profiles.privacy.pseudonyms import author_keys, topic_key, tweet_key
 
 STEPS_PER_DECADE = 10
 """Account counts are kept on the Renard series R10: each step is about 26 % above the one before."""
+_LAST_STEP = 189
+"""The last one that an Int64 can hold."""
 
 _CLIENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # The first that matches wins: "Twitter for Advertisers" is no phone, "TweetDeck Web App" no plain browser.
@@ -43,7 +45,7 @@ def generalised(counts: pd.Series) -> pd.Series:
     """
     values = counts.to_numpy(dtype="float64", na_value=np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        step = np.rint(np.log10(values) * STEPS_PER_DECADE)
+        step = np.minimum(np.rint(np.log10(values) * STEPS_PER_DECADE), _LAST_STEP)
         coarse = np.where(values > 0, np.rint(10 ** (step / STEPS_PER_DECADE)), values)
     return pd.Series(coarse, index=counts.index).astype("Int64")
 
@@ -53,7 +55,8 @@ def to_scored(raw: pd.DataFrame, scores: pd.DataFrame, secret: bytes, k_anonymit
 
     Args:
         raw: RAW_TWEETS.
-        scores: sentiment, subjectivity and label of the same tweets in the same order.
+        scores: of the same tweets in the same order, as `sentiment.scoring.score_tweets` gives them: sentiment,
+            subjectivity and label, or why there are none (`not_scored`), and the language.
         secret: the key of the pseudonyms.
         k_anonymity: how many authors of the batch must share a hashtag for its name to be kept.
 
@@ -74,7 +77,7 @@ def to_scored(raw: pd.DataFrame, scores: pd.DataFrame, secret: bytes, k_anonymit
         "position": position,
         "sentiment": scores["sentiment"].to_numpy("float32"),
         "subjectivity": scores["subjectivity"].to_numpy("float32"),
-        "label": pd.Series(scores["label"].to_numpy(object), dtype="string"),
+        **{name: pd.Series(scores[name].to_numpy(object), dtype="string") for name in ("label", "not_scored", "lang")},
         "client_kind": pd.Series(
             [client_kind(None if pd.isna(source) else source) for source in raw["source"]], dtype="string"
         ),

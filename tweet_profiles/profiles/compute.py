@@ -4,6 +4,19 @@ What belongs here: a pure function from scores to profiles. What does not: Mongo
 
 The result depends on the set of scores alone, not on their order: rows are sorted before anything is summed, so that
 the last bits agree however the tweets arrived.
+
+Whose words they are. A retweet is what somebody passed on, not what they think: a tweet is an author's own unless it is
+known to be a retweet. Own and passed on are counted apart, and
+
+    mood, its spread and trend, subjectivity    are of own tweets that have a score; missing without any
+    passed_on_..._share                         are the same of retweets that have a score
+    engagement (..._per_tweet)                  is what own tweets were given: X tells a retweet the original's numbers
+    reply_, quote_, link_, media_share          are of own tweets that tell
+    retweet_share                               is of tweets that were collected in a way that returns retweets; what is
+                                                a retweet was. Where no retweets are returned nobody knows their share
+    hours                                       count tweets whose hour is known, not those that tell a day alone
+    not_scored                                  counts own tweets without a score, by language or why
+    languages, clients, topics, first, last     are of all tweets
 """
 
 from collections import defaultdict
@@ -12,7 +25,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tweet_profiles.contracts import ACCOUNT_COUNTS, ENGAGEMENT, LABELS, UTC
+from tweet_profiles.contracts import ACCOUNT_COUNTS, ENGAGEMENT, LABELS, OTHER_LANGUAGE, UNKNOWN_LANGUAGE, UTC
+from tweet_profiles.profiles.buckets import observed
 
 RECENT = pd.Timedelta(days=28)
 """How far "of late" reaches back from an author's last tweet, for the trend of sentiment."""
@@ -20,7 +34,6 @@ DIGITS = 6
 """Means are rounded to this many decimals: more would only tell the order of a sum."""
 
 _SHARES = {
-    "retweet_share": "is_retweet",
     "reply_share": "is_reply",
     "quote_share": "is_quote",
     "link_share": "has_link",
@@ -43,24 +56,31 @@ def profiles_of(scores: pd.DataFrame) -> pd.DataFrame:
     """
     scores = scores.sort_values(["author_key", "created_hour", "tweet_key"], kind="stable", ignore_index=True)
     codes, authors = pd.factorize(scores["author_key"])
-    numbers = _numeric(scores)
+    passed_on = scores["is_retweet"].eq(True).fillna(False).to_numpy(bool)
+    scored = scores["sentiment"].notna().to_numpy(bool)
+    numbers = _numeric(scores, passed_on, scored)
     grouped = numbers.groupby(codes)
     means, spreads = grouped.mean(), grouped[["sentiment", "subjectivity"]].std(ddof=0)
     created = scores["created_hour"]
-    last = created.groupby(codes).max()
+    days = created.groupby(codes)
     account = _latest_account(scores, len(authors))
     columns: dict[str, Any] = {
         "author_key": pd.Series(authors, dtype="string"),
-        "first_seen": created.groupby(codes).min().dt.floor("D").astype(UTC),
-        "last_seen": last.dt.floor("D").astype(UTC),
+        "first_seen": days.min().dt.floor("D").astype(UTC),
+        "last_seen": days.max().dt.floor("D").astype(UTC),
         "tweets_seen": grouped.size().astype("int64"),
+        "tweets_own": _count(codes, ~passed_on, len(authors)),
+        "tweets_passed_on": _count(codes, passed_on, len(authors)),
+        "tweets_scored": _count(codes, scored & ~passed_on, len(authors)),
         "sentiment_mean": means["sentiment"],
         "sentiment_std": spreads["sentiment"],
-        "sentiment_trend": _trend(scores, codes, last),
+        "sentiment_trend": _trend(numbers["sentiment"], created, codes, len(authors)),
         **{f"{label}_share": means[label] for label in LABELS},
         "subjectivity_mean": means["subjectivity"],
         "subjectivity_std": spreads["subjectivity"],
+        **{f"passed_on_{label}_share": means[f"passed_on_{label}"] for label in LABELS},
         **{f"{name}_per_tweet": means[name] for name in ENGAGEMENT},
+        "retweet_share": means["is_retweet"],
         **{share: means[flag] for share, flag in _SHARES.items()},
         **{name: account[name].astype("float64") for name in ACCOUNT_COUNTS},
     }
@@ -70,7 +90,8 @@ def profiles_of(scores: pd.DataFrame) -> pd.DataFrame:
     columns["verified_kind"] = account["verified_kind"].astype("string")
     columns |= {
         "languages": _counted(codes, scores["lang"], len(authors)),
-        "hours": _hours(codes, created, len(authors)),
+        "hours": _hours(*_known_hours(codes, scores), len(authors)),
+        "not_scored": _not_scored(codes, scores, ~passed_on & ~scored, len(authors)),
         "clients": _counted(codes, scores["client_kind"], len(authors)),
         "topics": _counted(*_exploded(codes, scores["topics"]), len(authors)),
     }
@@ -80,26 +101,54 @@ def profiles_of(scores: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _numeric(scores: pd.DataFrame) -> pd.DataFrame:
-    columns = {name: scores[name].to_numpy("float64", na_value=np.nan) for name in ENGAGEMENT}
-    columns |= {flag: scores[flag].to_numpy("float64", na_value=np.nan) for flag in _SHARES.values()}
-    columns |= {name: scores[name].to_numpy("float64") for name in ("sentiment", "subjectivity")}
-    columns |= {label: (scores["label"] == label).to_numpy("float64") for label in LABELS}
+def _numeric(scores: pd.DataFrame, passed_on: np.ndarray, scored: np.ndarray) -> pd.DataFrame:
+    """What means are taken of, NaN where a tweet does not count for it."""
+
+    def among(name: str, rows: np.ndarray) -> np.ndarray:
+        return np.where(rows, scores[name].to_numpy("float64", na_value=np.nan), np.nan)
+
+    collected = scores["retweets_collected"].eq(True).fillna(False).to_numpy(bool) | passed_on
+    columns = {name: among(name, ~passed_on) for name in (*ENGAGEMENT, *_SHARES.values(), "sentiment", "subjectivity")}
+    columns["is_retweet"] = among("is_retweet", collected)
+    for label in LABELS:
+        has_label = scores["label"].eq(label).fillna(False).to_numpy("float64")
+        columns[label] = np.where(scored & ~passed_on, has_label, np.nan)
+        columns[f"passed_on_{label}"] = np.where(scored & passed_on, has_label, np.nan)
     return pd.DataFrame(columns)
 
 
-def _trend(scores: pd.DataFrame, codes: np.ndarray, last: pd.Series) -> pd.Series:
-    recent = (scores["created_hour"] > last.iloc[codes].to_numpy() - RECENT).to_numpy()
-    sentiment = scores["sentiment"].astype("float64")
+def _count(codes: np.ndarray, rows: np.ndarray, authors: int) -> pd.Series:
+    return pd.Series(np.bincount(codes[rows], minlength=authors).astype("int64"))
+
+
+def _trend(sentiment: pd.Series, created: pd.Series, codes: np.ndarray, authors: int) -> pd.Series:
+    """Own mood of late less that of before; "of late" ends with the last own tweet that has a score."""
+    known = sentiment.notna()
+    sentiment, created, codes = sentiment[known], created[known], codes[known.to_numpy()]
+    last = created.groupby(codes).transform("max")
+    recent = created > last - RECENT
     late = sentiment.where(recent).groupby(codes).mean()
-    return late - sentiment.where(~recent).groupby(codes).mean()
+    return (late - sentiment.where(~recent).groupby(codes).mean()).reindex(range(authors))
 
 
 def _latest_account(scores: pd.DataFrame, authors: int) -> pd.DataFrame:
-    by_age = scores.sort_values(["author_key", "order", "tweet_key"], kind="stable", ignore_index=True)
+    # Of the account the latest look counts, whichever version of a tweet brought it.
+    looks = scores.assign(order=observed(scores["order"]))
+    by_age = looks.sort_values(["author_key", "order", "tweet_key"], kind="stable", ignore_index=True)
     codes, _ = pd.factorize(by_age["author_key"])
     # last() takes the last that is not missing, column by column.
     return by_age[list(_LATEST)].groupby(codes).last().reindex(range(authors))
+
+
+def _known_hours(codes: np.ndarray, scores: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
+    known = scores["has_hour"].to_numpy(bool)
+    return codes[known], scores["created_hour"][known]
+
+
+def _not_scored(codes: np.ndarray, scores: pd.DataFrame, rows: np.ndarray, authors: int) -> list[dict[str, int]]:
+    reasons = scores.loc[rows, "not_scored"]
+    languages = scores.loc[rows, "lang"].fillna(UNKNOWN_LANGUAGE)
+    return _counted(codes[rows], languages.where(reasons == OTHER_LANGUAGE, reasons), authors)
 
 
 def _hours(codes: np.ndarray, created: pd.Series, authors: int) -> list[list[int]]:

@@ -11,7 +11,7 @@ Collections:
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandera.pandas as pa
@@ -22,13 +22,14 @@ from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailur
 
 from tweet_profiles.contracts import USER_PROFILES
 from tweet_profiles.errors import DatabaseError
-from tweet_profiles.profiles.buckets import merge, pack, row_of_version_1, unpack
+from tweet_profiles.profiles.buckets import merge, pack, row_of_version_1, row_of_version_2, unpack
 
 log = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
+Recompute = Callable[[Sequence[str]], object]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _NAMESPACE_EXISTS = 48
 
 _BSON_TYPES = {"int64": ["int", "long"], "float64": ["double", "int", "long"], "boolean": "bool", "string": "string"}
@@ -81,8 +82,12 @@ def _property(name: str, column: pa.Column) -> Document:
     return described
 
 
-def prepare(database: Database[Document]) -> None:
+def prepare(database: Database[Document], recompute: Recompute) -> None:
     """Make collections, validators and indexes, and run the migrations that are due. May be called at any time.
+
+    Args:
+        database: where.
+        recompute: computes the profiles of these authors from their buckets and writes those that are not up to date.
 
     Raises:
         DatabaseError: if the database was written by a newer version of this package.
@@ -98,7 +103,7 @@ def prepare(database: Database[Document]) -> None:
         return
     ensure_validators(database)
     for step in range(version + 1, SCHEMA_VERSION + 1):
-        MIGRATIONS[step](database)
+        MIGRATIONS[step](database, recompute)
         log.info("migrated the database", schema_version=step)
     # Noted last: who is killed before begins again, and every step bears that.
     database.state.update_one({"_id": "schema"}, {"$set": {"version": SCHEMA_VERSION}}, upsert=True)
@@ -110,7 +115,7 @@ def ensure_validators(database: Database[Document]) -> None:
         _ensure_validator(database, name, validator)
 
 
-def _scores_by_author(database: Database[Document]) -> None:
+def _scores_by_author(database: Database[Document], _recompute: Recompute) -> None:
     """To version 2: from one document a tweet to one an author, and without indexes that nothing asked for.
 
     A bucket's `writes` begin where the writes of its tweets ended, so that profiles stay up to date.
@@ -137,10 +142,27 @@ def _scores_by_author(database: Database[Document]) -> None:
     database.scores.delete_many(old)
     for name in ("scores", "profiles"):
         database[name].drop_indexes()
-    database.profiles.update_many({}, {"$set": {"schema_version": 2}})
 
 
-MIGRATIONS: dict[int, Callable[[Database[Document]], None]] = {2: _scores_by_author}
+def _own_and_passed_on(database: Database[Document], recompute: Recompute) -> None:
+    """To version 3: rows get the fields that came since, and every profile is computed anew from them."""
+    authors: list[str] = []
+    for found in database.scores.find({}):
+        bucket: Document | None = found
+        while bucket is not None:
+            stored = unpack(bucket)
+            filled = [row_of_version_2(row) for row in stored]
+            change = {**bucket, "writes": bucket["writes"] + 1, "tweets": pack(filled)}
+            unchanged = {"_id": bucket["_id"], "writes": bucket["writes"]}
+            if filled == stored or database.scores.replace_one(unchanged, change).matched_count:
+                authors.append(bucket["_id"])
+                break
+            # Written or removed by somebody else in between.
+            bucket = database.scores.find_one({"_id": bucket["_id"]})
+    recompute(authors)
+
+
+MIGRATIONS: dict[int, Callable[[Database[Document], Recompute], None]] = {2: _scores_by_author, 3: _own_and_passed_on}
 """By the version they lead to; each must bear being run again, because a kill may come before the version is noted."""
 
 

@@ -79,7 +79,7 @@ class ProfileStore:
 
     def prepare(self) -> None:
         """Make collections, validators and indexes. Raises DatabaseError as `schema.prepare` does."""
-        self._patiently(lambda: prepare(self.database))
+        self._patiently(lambda: prepare(self.database, self.recompute))
 
     def fold(self, scored: pd.DataFrame, batch: str) -> FoldResult:
         """Take a batch into the profiles; doing so again, at any time, changes nothing.

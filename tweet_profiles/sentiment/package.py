@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ RANGES = "ranges.safetensors"
 VOCABULARY = "vocab.txt"
 REPORT = "evaluation.json"
 CARD = "MODEL_CARD.md"
+LANGUAGES = ("en",)
+"""What a model was trained for if its manifest does not tell."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class ModelPackage:
     calibration: Calibration
     attention_heads: int
     max_tokens: int
+    languages: tuple[str, ...] = LANGUAGES
     training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -73,6 +76,7 @@ def write_package(
     calibration: Calibration,
     attention_heads: int,
     training: Mapping[str, Any],
+    languages: Sequence[str] = LANGUAGES,
     documents: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a model folder beside `folder`, then put it in its place.
@@ -86,6 +90,7 @@ def write_package(
         calibration: fitted on validation data.
         attention_heads: of the encoder; the weights do not tell.
         training: configuration, seeds and curves, kept for the reader.
+        languages: ISO 639 codes of those that it was trained for; nothing else is scored.
         documents: further files by name, such as the card and the report.
     """
     from safetensors.numpy import save_file
@@ -104,6 +109,7 @@ def write_package(
             "preparation": PREPARATION_VERSION,
             "attention_heads": attention_heads,
             "max_tokens": MAX_TOKENS,
+            "languages": list(languages),
             "calibration": asdict(calibration),
             "training": dict(training),
             "sha256": {file_name: _digest(fresh / file_name) for file_name in (VOCABULARY, WEIGHTS, RANGES)},
@@ -153,6 +159,7 @@ def read_package(folder: Path | None = None) -> ModelPackage:
             calibration=Calibration(**manifest["calibration"]),
             attention_heads=int(manifest["attention_heads"]),
             max_tokens=int(manifest["max_tokens"]),
+            languages=tuple(str(language) for language in manifest.get("languages", LANGUAGES)),
             training=manifest["training"],
         )
     except FileNotFoundError as error:

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import structlog
 
+from tweet_profiles.contracts import NO_TEXT, OTHER_LANGUAGE
 from tweet_profiles.extras import require
 from tweet_profiles.sentiment.calibration import labels_of, sentiment_of, subjectivity_of
 from tweet_profiles.sentiment.errors import ModelError
@@ -44,9 +45,10 @@ EMPTY_SENTIMENT, EMPTY_SUBJECTIVITY = 0.5, 0.0
 
 
 class Scorer(Protocol):
-    """Scores texts. `version` changes with anything that can change a score."""
+    """Scores texts. `version` changes with anything that can change a score; `languages` are those it can read."""
 
     version: str
+    languages: frozenset[str]
 
     def score(self, texts: Sequence[str]) -> pd.DataFrame:
         """Columns sentiment and subjectivity (float32, 0..1) and label, one row a text in the given order."""
@@ -58,6 +60,7 @@ class TextScorer:
 
     def __init__(self, package: ModelPackage, engine: Engine, backend: str):
         self.version = f"{package.version}-{backend}"
+        self.languages = frozenset(package.languages)
         self._package, self._engine, self._budget = package, engine, TOKENS_PER_BATCH[backend]
         self._tokenizer = load_tokenizer(package.vocabulary, package.max_tokens)
 
@@ -84,6 +87,32 @@ class TextScorer:
             for rows in batches_of_one_length([len(ids) for ids in tokens], self._budget):
                 logits[rows + start] = self._engine(np.array([tokens[row] for row in rows], dtype=np.int64))
         return logits
+
+
+def score_tweets(scorer: Scorer, texts: Sequence[str | None], languages: Sequence[str | None]) -> pd.DataFrame:
+    """Score the tweets that the model can read, and say of the others why it cannot.
+
+    Args:
+        scorer: the model.
+        texts: of the tweets; None where it is withheld or unavailable.
+        languages: BCP 47 tag of each, None where it is not told.
+
+    Returns:
+        One row a tweet in the given order: sentiment, subjectivity (float32) and label, missing where there is no
+        score; not_scored, one of `contracts.NOT_SCORED`, missing where there is one; lang.
+    """
+    reasons: list[str | None] = []
+    for text, language in zip(texts, languages, strict=True):
+        if text is None or not prepare(text):
+            reasons.append(NO_TEXT)
+        elif language is not None and language.split("-")[0] not in scorer.languages:
+            reasons.append(OTHER_LANGUAGE)
+        else:
+            reasons.append(None)
+    result = pd.DataFrame({"not_scored": reasons, "lang": list(languages)}, dtype=object)
+    chosen = [row for row, reason in enumerate(reasons) if reason is None]
+    scores = scorer.score([text for row in chosen if (text := texts[row]) is not None])
+    return result.join(scores.set_index(pd.Index(chosen)))
 
 
 def batches_of_one_length(lengths: Sequence[int], budget: int) -> Iterator[np.ndarray]:

@@ -152,6 +152,7 @@ def test_a_table_that_breaks_its_contract_stops_the_run_and_nothing_is_written(
 ) -> None:
     class Lying:
         version = "lying"
+        languages = frozenset({"en"})
 
         def score(self, texts: list[str]) -> pd.DataFrame:
             return pd.DataFrame({"sentiment": 7.0, "subjectivity": 0.5, "label": "positive"}, index=range(len(texts)))

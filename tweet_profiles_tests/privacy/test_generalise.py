@@ -16,7 +16,9 @@ SECRET = b"s" * 32
 
 def scored(tweets: int = 300, secret: bytes = SECRET) -> tuple[pd.DataFrame, pd.DataFrame]:
     raw = raw_frame(tweet for page in pages(5, tweets) for tweet in convert(page).tweets).frame
-    scores = pd.DataFrame({"sentiment": 0.5, "subjectivity": 0.5, "label": "neutral"}, index=range(len(raw)))
+    scores = pd.DataFrame(
+        {"sentiment": 0.5, "subjectivity": 0.5, "label": "neutral", "not_scored": None, "lang": raw["lang"]}
+    )
     return raw, to_scored(raw, scores, secret, 5)
 
 

@@ -31,6 +31,8 @@ def row(tweet: int, author: int, *, observed: int = 100, sentiment: float = 0.5,
         "label": "positive" if sentiment > 0.6 else "negative" if sentiment < 0.4 else "neutral",
         "topics": [],
         "topic_names": [],
+        "has_hour": True,
+        "version": 1,
         **more,
     }
 

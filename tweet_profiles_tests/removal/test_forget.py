@@ -74,7 +74,7 @@ def process(zone, store, keys=None):
         raw = raw_frame(zone.read(key)).frame
         write_table(partition_file(zone.home.raw, key), raw)
         scores = pd.DataFrame({"sentiment": [0.9] * len(raw), "subjectivity": [0.5] * len(raw)}, dtype="float32")
-        scored = to_scored(raw, scores.assign(label="positive"), SECRET, 2)
+        scored = to_scored(raw, scores.assign(label="positive", not_scored=None, lang="en"), SECRET, 2)
         write_table(partition_file(zone.home.scored, key), scored)
         store.fold(scored, key)
     features = pd.DataFrame({"author_key": [author_key(SECRET, name) for name in (GONE, OTHER)], "x": [1.0, 2.0]})

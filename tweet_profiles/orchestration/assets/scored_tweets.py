@@ -12,6 +12,7 @@ from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot
 from tweet_profiles.orchestration.partitions import BATCHES
 from tweet_profiles.orchestration.resources import HomeResource, ModelResource
 from tweet_profiles.privacy.generalise import to_scored
+from tweet_profiles.sentiment.scoring import score_tweets
 from tweet_profiles.tables import partition_file, read_table, write_table
 
 NAME = "scored_tweets"
@@ -42,7 +43,10 @@ def scored_tweets(
     scores = []
     for partition in context.partition_keys:
         raw = read_table(partition_file(opened.raw, partition), RAW_TWEETS, "raw_tweets")
-        scored = to_scored(raw, scorer.score(raw["text"].tolist()), key, settings.k_anonymity)
+        texts, languages = (
+            raw[name].astype(object).where(raw[name].notna(), None).tolist() for name in ("text", "lang")
+        )
+        scored = to_scored(raw, score_tweets(scorer, texts, languages), key, settings.k_anonymity)
         found = checks.faults(scored, SCORED_TWEETS)
         yield from checks.stop_on(NAME, found, len(scored))
         write_table(partition_file(opened.scored, partition), scored)
