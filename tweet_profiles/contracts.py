@@ -332,11 +332,13 @@ RELEASED_PROFILES = pa.DataFrameSchema(
         },
         "likes_per_tweet": _typical("typical likes a tweet"),
         "retweets_per_tweet": _typical("typical retweets a tweet"),
-        "active_part": _text(nullable=False, among=PARTS_OF_DAY, title="when the group tweets most, UTC"),
+        "active_part": _text(
+            nullable=True, among=PARTS_OF_DAY, title="when the group tweets most, UTC; missing if only days are known"
+        ),
         "last_seen_month": _text(nullable=False, pattern=r"^[0-9]{4}-[0-9]{2}$"),
-        "sentiment_mean": _grid(0, 1, title="mean of the group, in steps of 0.05"),
-        "sentiment_label": _text(nullable=False, among=LABELS),
-        "subjectivity_mean": _grid(0, 1, title="mean of the group, in steps of 0.05"),
+        "sentiment_mean": _grid(0, 1, nullable=True, title="of own words: mean of the group, in steps of 0.05"),
+        "sentiment_label": _text(nullable=True, among=LABELS, title="missing, as are both means, if not known"),
+        "subjectivity_mean": _grid(0, 1, nullable=True, title="mean of the group, in steps of 0.05"),
     },
     strict=True,
     ordered=True,

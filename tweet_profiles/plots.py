@@ -173,16 +173,21 @@ def segment_sizes(names: Sequence[str], shares: Mapping[str, Sequence[float]]) -
 
     Args:
         names: the segments.
-        shares: "authors" (share of all authors), "positive", "neutral" and "negative" (of the segment's tweets).
+        shares: "authors" (share of all authors), "positive", "neutral" and "negative" (of the segment's own words; NaN
+            where not known).
     """
     figure = _figure(6.8, 1.2 + 0.42 * len(names))
     axes = figure.add_subplot()
     left = np.zeros(len(names))
     authors = np.array(shares["authors"])
     for label, colour in LABEL_COLOURS.items():
-        width = authors * np.array(shares[label])
+        width = authors * np.array(shares[label], dtype=float)
+        width = np.nan_to_num(width)
         axes.barh(range(len(names)), width, left=left, color=colour, label=label)
         left += width
+    unknown = np.where(np.isnan(np.array(shares["positive"], dtype=float)), authors, 0)
+    if unknown.any():
+        axes.barh(range(len(names)), unknown, color="none", edgecolor=INK, hatch="///", label="not known")
     _tidy(axes, "Share of the authors, coloured by the mood of their tweets", "share of the authors", "")
     axes.set_yticks(range(len(names)), list(names), fontsize=8)
     axes.invert_yaxis()
@@ -260,7 +265,7 @@ def author_map(
     names: Mapping[int, str],
     *,
     explained: tuple[float, float],
-    withheld: float,
+    withheld: float | None,
     k_anonymity: int,
 ) -> Figure:
     """The authors in the plane of their two principal components; a mark is a square of the plane, never one author.
@@ -271,7 +276,8 @@ def author_map(
         segment: the one most of them belong to; the marks' colour and shape.
         names: of the segments.
         explained: share of the variance that each component holds.
-        withheld: share of the authors who are in squares with fewer than `k_anonymity`.
+        withheld: share of the authors who are in squares with fewer than `k_anonymity`; None if they are fewer than
+            that themselves.
         k_anonymity: see above.
     """
     figure = _figure(7.2, 4.4)
@@ -295,9 +301,10 @@ def author_map(
         f"first principal component ({explained[0]:.0%} of the variance)",
         f"second ({explained[1]:.0%})",
     )
+    hidden = f"fewer than {k_anonymity}" if withheld is None else f"{withheld:.0%} of the"
     figure.supxlabel(
         f"A mark is a square with at least {k_anonymity} authors, drawn as their largest segment; "
-        f"{withheld:.0%} of the authors are in sparser squares, not shown.",
+        f"{hidden} authors are in sparser squares, not shown.",
         fontsize=7.5,
         color=INK,
     )
@@ -334,6 +341,8 @@ def sentiment_by_segment(names: Sequence[str], shares: Mapping[str, Sequence[flo
                     color="white" if label == "positive" else "black",
                 )
         left += width
+    for place in np.flatnonzero(np.isnan(np.array(shares["positive"], dtype=float))):
+        axes.text(0.02, place, "mood not known", va="center", fontsize=8, color=INK)
     _tidy(axes, "Mood of each segment's tweets", "share of the tweets", "")
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(_percent)

@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-import pandas as pd
 import pyarrow as arrow
 from pyarrow import parquet
 
 from tweet_profiles.api.table import COLUMNS
-from tweet_profiles.contracts import RELEASED_PROFILES
-from tweet_profiles.release.files import safe_cell
+from tweet_profiles.release.files import arrow_type, safe_cell
 
 Parts = Iterator[list[dict[str, Any]]]
 
@@ -42,7 +40,7 @@ def as_json_lines(parts: Parts) -> Iterator[bytes]:
 def as_parquet(parts: Parts) -> Iterator[bytes]:
     """Parquet, zstd, a row group for each ten parts."""
     sink = _Sink()
-    schema = arrow.schema([(name, _arrow_type(column)) for name, column in RELEASED_PROFILES.columns.items()])
+    schema = arrow.schema([(name, arrow_type(name)) for name in COLUMNS])
     with parquet.ParquetWriter(arrow.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
         for group in _together(parts, 10):
             rows = [{name: row.get(name) for name in COLUMNS} for row in group]
@@ -85,12 +83,3 @@ def _together(parts: Parts, size: int) -> Parts:
             yield waiting
             waiting = []
     yield waiting
-
-
-def _arrow_type(column: Any) -> arrow.DataType:
-    kind = str(column.dtype)
-    if kind == "boolean":
-        return arrow.bool_()
-    if kind.lower().startswith("int"):
-        return arrow.int64()
-    return arrow.string() if isinstance(column.dtype.type, pd.StringDtype) or kind == "string" else arrow.float64()

@@ -18,7 +18,8 @@ from rest_framework.exceptions import APIException
 from tweet_profiles.api import problems
 from tweet_profiles.api.access import COOKIE, check_key, counters, find_key
 from tweet_profiles.api.keys import SESSION_LENGTH, Key, KeyStore
-from tweet_profiles.api.reader import NoReleaseError, Reader, Snapshot, connection, reader, segment_history
+from tweet_profiles.api.reader import NOT_KNOWN, NoReleaseError, Reader, Snapshot, connection, reader
+from tweet_profiles.release.shown import segment_history
 
 MOOD = (("positive", "Positive"), ("neutral", "Neutral"), ("negative", "Negative"))
 WIDTH, ROW, LABEL = 320, 22, 150
@@ -101,11 +102,15 @@ def home(request: HttpRequest, key: Key) -> HttpResponse:
             {"k": int(row["k"]), "inertia": row["inertia"], "silhouette": row.get("silhouette")}
             for row in snapshot.clustering["sweep"]
         ]
-        total = sum(snapshot.labels.values())
+        # A release can be empty: where too few authors are alike, nobody is in it.
+        total = max(1, sum(snapshot.labels.values()))
+        moods = [(label, f"{shown} authors") for label, shown in MOOD]
+        if snapshot.labels.get(NOT_KNOWN):
+            moods.append((NOT_KNOWN, "Mood not known"))
         return {
             "segments": [_card(segment, snapshot) for segment in snapshot.segments],
             "authors": sum(snapshot.counts.values()),
-            "moods": [(label, shown, snapshot.labels.get(label, 0) / total) for label, shown in MOOD],
+            "moods": [(label, shown, snapshot.labels.get(label, 0) / total) for label, shown in moods],
             "periods": periods,
             "sweep": sweep,
             "k": snapshot.clustering["k"],
@@ -135,7 +140,7 @@ def segment(request: HttpRequest, key: Key, segment: int) -> HttpResponse:
         periods = source.timeline(snapshot.version, segment, None, None)
         return {
             "segment": _card(found, snapshot),
-            "nights": list(reversed(segment_history(segment, snapshot.history))),
+            "nights": list(reversed(segment_history(segment, snapshot.history, snapshot.k))),
             "periods": periods,
             "chart_mood": {
                 "days": [row["day"] for row in periods],
@@ -168,6 +173,8 @@ def compare(request: HttpRequest, key: Key) -> HttpResponse:
 
     def read(source: Reader, snapshot: Snapshot) -> dict[str, Any] | None:
         numbers = [segment["segment"] for segment in snapshot.segments]
+        if not numbers:
+            return {"segments": [], "pair": []}
         chosen = [int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None for text in asked]
         known = [None if number not in numbers else number for number in chosen]
         first: int = numbers[0] if known[0] is None else known[0]
@@ -229,14 +236,18 @@ def _card(segment: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
         "points": points,
         "points_size": abs(points or 0),
         "bars": _mood_bars(segment),
-        "spark": _spark(segment_history(segment["segment"], snapshot.history)),
+        "spark": _spark(segment_history(segment["segment"], snapshot.history, snapshot.k)),
         "drawing": _fingerprint(segment["fingerprint"]),
         "hours": ", ".join(f"{hour:02d}:00" for hour in segment["best_hours"]),
+        "gaps": ", ".join(f"{name} {count:,}" for name, count in segment["not_scored"].items()),
         "paragraphs": segment["brief"].split("\n"),
     }
 
 
 def _mood_bars(segment: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of a bar of moods; none where the mood is not known."""
+    if any(segment[f"{label}_share"] is None for label, _ in MOOD):
+        return []
     total = sum(segment[f"{label}_share"] for label, _ in MOOD) or 1.0
     bars, left = [], 0.0
     for label, shown in MOOD:
@@ -252,15 +263,16 @@ def _fingerprint(rows: list[dict[str, Any]]) -> dict[str, Any]:
     middle = LABEL + half
     bars = []
     for number, row in enumerate(rows):
-        length = round(min(abs(row["value"]) / FULL, 1.0) * (half - 4), 1)
+        value = row["value"] or 0.0
+        length = round(min(abs(value) / FULL, 1.0) * (half - 4), 1)
         bars.append(
             {
                 **row,
-                "x": middle if row["value"] >= 0 else round(middle - length, 1),
+                "x": middle if value >= 0 else round(middle - length, 1),
                 "y": number * ROW,
                 "text_y": number * ROW + 15,
                 "length": length,
-                "more": row["value"] >= 0,
+                "more": value >= 0,
             }
         )
     return {"bars": bars, "height": len(rows) * ROW, "middle": middle, "label": LABEL - 8}

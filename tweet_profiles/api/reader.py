@@ -14,7 +14,6 @@ Why no sequence of requests narrows to fewer than k authors:
 - Timelines hold only days or weeks of at least k authors (`profiles.timelines`), and are shown as released.
 """
 
-import math
 import threading
 import time
 from collections import OrderedDict
@@ -34,16 +33,16 @@ from tweet_profiles.database.connection import connect
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.home import Home
 from tweet_profiles.release.store import PART, count_rows, row_parts
-from tweet_profiles.segments.describe import Trait, brief, campaign
-from tweet_profiles.segments.features import FEATURES
+from tweet_profiles.release.shown import shown_segments
 from tweet_profiles.settings import Settings, load_settings
 
 Document = dict[str, Any]
 T = TypeVar("T")
 
 SORTS = ("sentiment_mean", "subjectivity_mean", "tweets_seen", "segment_confidence", "last_seen_month")
-"""Columns that are never missing, so that a page can begin after a value."""
-STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Columns that a page can be in the order of. Rows that lack the value come last, whichever way the order goes."""
+NOT_KNOWN = "not_known"
+"""What rows without a known mood are counted under."""
 HISTORY = 30
 CONNECT_S = 3.0
 REST_S = 1.0
@@ -229,11 +228,7 @@ class Reader:
             .sort("created", DESCENDING)
             .limit(HISTORY)
         )
-        shown = [
-            public_segment(document, counts, clustering, history) for document in documents
-            if counts.get(int(document["segment"]), 0) >= release["k_anonymity"]
-        ]  # fmt: skip
-        shown.sort(key=lambda segment: (-segment["authors"], segment["segment"]))
+        shown = shown_segments(documents, counts, clustering, history, int(release["k_anonymity"]))
         if not self.is_whole(version):
             raise ReleaseGoneError
         return Snapshot(version, release, clustering, shown, counts, labels, history)
@@ -249,7 +244,7 @@ class Reader:
         labels: dict[str, int] = {}
         for segment, label, authors in found:
             counts[segment] = counts.get(segment, 0) + authors
-            labels[label] = labels.get(label, 0) + authors
+            labels[label or NOT_KNOWN] = labels.get(label or NOT_KNOWN, 0) + authors
         return counts, labels
 
     def page(
@@ -257,8 +252,8 @@ class Reader:
     ) -> list[Document]:
         """At most `limit` rows, with their `_id`, in the order of a column (ties by `_id`) or of `_id`.
 
-        `after` is the value and the `_id` of the last row seen. MongoDB is asked only until the release is in memory
-        (`table`).
+        Rows without a value come last, whichever way the order goes. `after` is the value and the `_id` of the last row
+        seen. MongoDB is asked only until the release is in memory (`table`).
         """
         table = tables.get(self.database, version)
         if table is not None:
@@ -271,14 +266,21 @@ class Reader:
                 query["_id"] = {"$gt": after[1]}
             return list(rows.find(query).sort("_id", ASCENDING).limit(limit))
         order = [(sort, way), ("_id", ASCENDING)]
+        # In the order of the page: the rest of the value that the last page ended in, further values, no value.
+        told, untold = (query, {sort: {"$ne": None}}), (query, {sort: None})
         if after is None:
-            return list(rows.find(query).sort(order).limit(limit))
-        value, last = after
-        parts = [query, {sort: value, "_id": {"$gt": last}}]
-        found = list(rows.find({"$and": parts}).sort("_id", ASCENDING).limit(limit))
-        if len(found) < limit:
-            parts = [query, {sort: {"$lt" if descending else "$gt": value}}]
-            found += rows.find({"$and": parts}).sort(order).limit(limit - len(found))
+            wanted = [told, untold]
+        elif after[0] is None:
+            wanted = [(*untold, {"_id": {"$gt": after[1]}})]
+        else:
+            value, last = after
+            same = (query, {sort: value, "_id": {"$gt": last}})
+            further = (query, {sort: {"$lt" if descending else "$gt": value}})
+            wanted = [same, further, untold]
+        found: list[Document] = []
+        for parts in wanted:
+            if len(found) < limit:
+                found += rows.find({"$and": list(parts)}).sort(order).limit(limit - len(found))
         return found
 
     def rows(self, version: str, chosen: Document) -> Iterator[list[Document]]:
@@ -359,91 +361,3 @@ def filter_of(asked: Document) -> Document:
 def row_of(document: Document) -> Document:
     """A released row as it is shown."""
     return {name: document.get(name) for name in COLUMNS}
-
-
-def step_for(authors: int) -> float:
-    """The finest step in which a mean of values in 0..1 over so many authors is shown: at least 1 / authors."""
-    return next(step for step in STEPS if step >= 1 / max(1, authors))
-
-
-def coarse(value: float, step: float) -> float:
-    """A value to the nearest step."""
-    return round(round(value / step) * step, 2)
-
-
-def significant(value: float, digits: int = 2) -> float:
-    """A value to so many significant digits."""
-    if value == 0 or not math.isfinite(value):
-        return 0.0
-    return round(value, digits - 1 - math.floor(math.log10(abs(value))))
-
-
-def public_segment(
-    document: Document, counts: dict[int, int], clustering: Document, history: list[Document]
-) -> Document:
-    """A segment as it is shown: its size from released rows, its means coarse (see the module's docstring)."""
-    number = int(document["segment"])
-    authors, total = counts[number], sum(counts.values())
-    step = step_for(authors)
-    means = {
-        name: coarse(document[name], step)
-        for name in ("positive_share", "neutral_share", "negative_share", "sentiment_mean", "subjectivity_mean",
-                     "share_of_tweets")
-    }  # fmt: skip
-    traits = [
-        {**trait, "effect": round(trait["effect"], 1), "mean": significant(trait["mean"]),
-         "rest": significant(trait["rest"])}
-        for trait in document["traits"]
-    ]  # fmt: skip
-    shown = {
-        "segment": number,
-        "name": document["name"],
-        "authors": authors,
-        "share": coarse(authors / total, 0.01),
-        "trend": _trend(number, history),
-        **means,
-        "part_of_day": document["part_of_day"],
-        "best_hours": document["best_hours"],
-        "languages": {name: coarse(share, step) for name, share in document["languages"].items()},
-        "clients": {name: coarse(share, step) for name, share in document["clients"].items()},
-        "topics": list(document["topics"]),
-        "traits": traits,
-        "fingerprint": _fingerprint(number, clustering),
-        "confidence": coarse(document["confidence"], step),
-        "is_outlier_group": bool(document["is_outlier_group"]),
-    }
-    typical = {name: significant(value) for name, value in document["typical"].items()}
-    told = {**shown, "typical": typical, "traits": [Trait(**trait) for trait in traits]}
-    return {**shown, "brief": brief(told), "campaign": campaign(told)}
-
-
-def _trend(number: int, history: list[Document]) -> float | None:
-    """By how much its share of the authors grew since the clustering before; None if it is new."""
-    if len(history) < 2 or str(number) not in history[1]["shares"] or str(number) not in history[0]["shares"]:
-        return None
-    return coarse(history[0]["shares"][str(number)] - history[1]["shares"][str(number)], 0.01)
-
-
-def _fingerprint(number: int, clustering: Document) -> list[Document]:
-    """The segment's centre, in standard deviations from the average author."""
-    row = clustering["centroids"][clustering["segments"].index(number)]
-    return [
-        {"feature": name, "label": FEATURES[name].label, "value": round(value, 1)}
-        for name, value in zip(clustering["features"], row, strict=True)
-        if FEATURES[name].natural
-    ]
-
-
-def segment_history(number: int, history: list[Document]) -> list[Document]:
-    """The nights of a segment, the oldest first."""
-    return [
-        {
-            "version": entry["_id"],
-            "created": entry["created"].isoformat(),
-            "name": entry["names"].get(str(number)),
-            "share": coarse(entry["shares"][str(number)], step_for(int(entry["authors"]))),
-            "authors": int(significant(entry["shares"][str(number)] * entry["authors"])),
-        }
-        for entry in reversed(history)
-        if str(number) in entry["shares"]
-    ]

@@ -103,7 +103,9 @@ class Paging(Question):
     """Order and place of a page."""
 
     sort = serializers.ChoiceField(
-        [*SORTS, *(f"-{name}" for name in SORTS)], required=False, help_text="column, with - from the largest"
+        [*SORTS, *(f"-{name}" for name in SORTS)],
+        required=False,
+        help_text="column, with - from the largest; rows that lack it come last either way",
     )
     limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=200)
     cursor = serializers.CharField(required=False, max_length=800, help_text="`next` of the page before")
@@ -143,10 +145,11 @@ class Period(serializers.Serializer):
     period = serializers.ChoiceField(["day", "week"])
     tweets = serializers.IntegerField()
     authors = serializers.IntegerField()
-    sentiment_mean = serializers.FloatField()
-    positive_share = serializers.FloatField()
-    neutral_share = serializers.FloatField()
-    negative_share = serializers.FloatField()
+    sentiment_mean = serializers.FloatField(allow_null=True, help_text="of own words; null: not known, or of too few")
+    positive_share = serializers.FloatField(allow_null=True)
+    neutral_share = serializers.FloatField(allow_null=True)
+    negative_share = serializers.FloatField(allow_null=True)
+    not_scored = serializers.IntegerField(allow_null=True, help_text="own tweets without a score; null: of too few")
 
 
 class Timeline(serializers.Serializer):
@@ -169,8 +172,18 @@ class Overview(serializers.Serializer):
     authors = serializers.IntegerField()
     withheld = serializers.IntegerField(allow_null=True, help_text="null: some, but fewer than k")
     segments = serializers.IntegerField()
-    moods = serializers.DictField(child=serializers.IntegerField())
+    moods = serializers.DictField(
+        child=serializers.IntegerField(), help_text="released authors by mood; not_known: those whose mood is not"
+    )
     sentiment_over_time = Period(many=True)
+
+
+class Mood(serializers.Serializer):
+    """Shares of tweets."""
+
+    positive = serializers.FloatField()
+    neutral = serializers.FloatField()
+    negative = serializers.FloatField()
 
 
 class TraitShape(serializers.Serializer):
@@ -188,7 +201,9 @@ class FingerprintShape(serializers.Serializer):
 
     feature = serializers.CharField()
     label = serializers.CharField()
-    value = serializers.FloatField(help_text="standard deviations from the average author")
+    value = serializers.FloatField(
+        allow_null=True, help_text="standard deviations from the average author; null: most of its authors lack it"
+    )
 
 
 class Segment(serializers.Serializer):
@@ -199,13 +214,22 @@ class Segment(serializers.Serializer):
     authors = serializers.IntegerField(help_text="released authors")
     share = serializers.FloatField()
     trend = serializers.FloatField(allow_null=True, help_text="change of its share since the clustering before")
-    positive_share = serializers.FloatField()
-    neutral_share = serializers.FloatField()
-    negative_share = serializers.FloatField()
-    sentiment_mean = serializers.FloatField()
-    subjectivity_mean = serializers.FloatField()
+    positive_share = serializers.FloatField(allow_null=True, help_text="of own words, as all that is said of mood")
+    neutral_share = serializers.FloatField(allow_null=True)
+    negative_share = serializers.FloatField(allow_null=True)
+    sentiment_mean = serializers.FloatField(allow_null=True)
+    subjectivity_mean = serializers.FloatField(allow_null=True)
+    tweets = serializers.IntegerField(allow_null=True, help_text="own and passed on; two significant digits, as all")
+    tweets_own = serializers.IntegerField(allow_null=True)
+    tweets_passed_on = serializers.IntegerField(allow_null=True)
+    tweets_scored = serializers.IntegerField(allow_null=True, help_text="own tweets with a score")
+    passed_on = Mood(allow_null=True)
+    not_scored = serializers.DictField(
+        child=serializers.IntegerField(), help_text="own tweets without a score, by language or why"
+    )
+    retweets_known = serializers.BooleanField(help_text="whether it is known how much they pass on")
     share_of_tweets = serializers.FloatField()
-    part_of_day = serializers.CharField()
+    part_of_day = serializers.CharField(allow_null=True, help_text="null: the tweets tell days only")
     best_hours = serializers.ListField(child=serializers.IntegerField())
     languages = serializers.DictField(child=serializers.FloatField())
     clients = serializers.DictField(child=serializers.FloatField())
@@ -240,14 +264,6 @@ class Difference(serializers.Serializer):
     elsewhere = serializers.FloatField()
 
 
-class Mood(serializers.Serializer):
-    """Shares of a segment's tweets."""
-
-    positive = serializers.FloatField()
-    neutral = serializers.FloatField()
-    negative = serializers.FloatField()
-
-
 class LookAlikes(serializers.Serializer):
     """The size of accounts whose followers are like the segment."""
 
@@ -272,10 +288,13 @@ class Campaign(serializers.Serializer):
     authors = serializers.IntegerField(help_text="released authors")
     share = serializers.FloatField()
     who = Difference(many=True)
-    mood = Mood()
+    mood = Mood(allow_null=True, help_text="of own words; null: not known")
     tone = serializers.CharField()
+    reposts_known = serializers.BooleanField()
+    passed_on = Mood(allow_null=True, help_text="of what they repost; null: not known, or they repost nothing")
+    not_scored = serializers.DictField(child=serializers.IntegerField())
     best_hours_utc = serializers.ListField(child=serializers.IntegerField())
-    part_of_day = serializers.CharField()
+    part_of_day = serializers.CharField(allow_null=True)
     formats = serializers.ListField(child=serializers.CharField())
     targeting = Targeting()
     too_small_for_a_campaign = serializers.BooleanField()
@@ -371,11 +390,11 @@ class Profile(serializers.Serializer):
     media_share = serializers.FloatField(allow_null=True)
     likes_per_tweet = serializers.FloatField(allow_null=True)
     retweets_per_tweet = serializers.FloatField(allow_null=True)
-    active_part = serializers.ChoiceField(PARTS_OF_DAY)
+    active_part = serializers.ChoiceField(PARTS_OF_DAY, allow_null=True)
     last_seen_month = serializers.CharField()
-    sentiment_mean = serializers.FloatField()
-    sentiment_label = serializers.ChoiceField(LABELS)
-    subjectivity_mean = serializers.FloatField()
+    sentiment_mean = serializers.FloatField(allow_null=True)
+    sentiment_label = serializers.ChoiceField(LABELS, allow_null=True)
+    subjectivity_mean = serializers.FloatField(allow_null=True)
 
 
 class Profiles(serializers.Serializer):

@@ -35,6 +35,8 @@ WAIT_S = 0.5
 """A request waits for a table that is being made no longer than this."""
 LATEST_S = 600.0
 """After so long a new release is read though its table is not there."""
+MISSING = np.iinfo(np.int32).max
+"""The rank of a value that is missing."""
 _NUMBER = re.compile(r"/([0-9]{1,10})$")
 
 
@@ -50,8 +52,9 @@ class ReleaseTable:
     def __init__(self, version: str, group_of: np.ndarray, groups: Sequence[tuple[Any, ...]]):
         self.version, self._groups = version, groups
         self._group_of = group_of.astype(np.int32)
-        columns = (np.array(column, object) for column in zip(*groups, strict=True))
-        self._columns = dict(zip(COLUMNS, columns, strict=True))
+        # From an empty release, of which nobody could be shown, columns come out empty.
+        values = [[row[place] for row in groups] for place in range(len(COLUMNS))]
+        self._columns = {name: np.array(column, object) for name, column in zip(COLUMNS, values, strict=True)}
         self._ranks: dict[str, np.ndarray] = {}
         self._amounts: dict[str, np.ndarray] = {}
         self._selections: OrderedDict[tuple[Any, ...], np.ndarray] = OrderedDict()
@@ -87,9 +90,8 @@ class ReleaseTable:
                 return self._selections[key]
         places = np.flatnonzero(self._mask(chosen)[self._group_of]).astype(np.int32)
         if sort is not None:
-            rank = self._rank(sort)[self._group_of[places]]
             # Stable, so that rows of the same value stay in the order of their ids.
-            places = places[np.argsort(-rank if descending else rank, kind="stable")]
+            places = places[np.argsort(self._rank(sort, descending)[self._group_of[places]], kind="stable")]
         with self._lock:
             self._selections[key] = places
             while len(self._selections) > SELECTIONS:
@@ -103,20 +105,24 @@ class ReleaseTable:
         place = int(found[1]) if found else 0
         if sort is None:
             return int(np.searchsorted(places, place, side="right"))
-        rank = self._rank(sort)[self._group_of[places]]
-        rank = -rank if descending else rank
+        ranks = self._rank(sort, descending)
+        rank = ranks[self._group_of[places]]
         known = np.flatnonzero(self._columns[sort] == value)
-        own = int(self._rank(sort)[known[0]]) if len(known) else 0
-        own = -own if descending else own
+        own = int(ranks[known[0]]) if len(known) else 0
         begin, end = (int(np.searchsorted(rank, own, side=side)) for side in ("left", "right"))
         return begin + int(np.searchsorted(places[begin:end], place, side="right"))
 
-    def _rank(self, column: str) -> np.ndarray:
-        """The order of a column's values, by group; equal values have equal ranks."""
+    def _rank(self, column: str, descending: bool) -> np.ndarray:
+        """The order of a column's values, by group; equal values have equal ranks, what is missing the last."""
         with self._lock:
             if column not in self._ranks:
-                self._ranks[column] = np.unique(self._columns[column], return_inverse=True)[1].astype(np.int32)
-            return self._ranks[column]
+                values = self._columns[column]
+                told = np.array([value is not None for value in values], bool)
+                ranks = np.full(len(values), MISSING, np.int32)
+                ranks[told] = np.unique(values[told], return_inverse=True)[1]
+                self._ranks[column] = ranks
+            ranks = self._ranks[column]
+        return np.where(ranks == MISSING, MISSING, -ranks) if descending else ranks
 
     def _amount(self, column: str) -> np.ndarray:
         """A column's numbers, by group."""
@@ -151,7 +157,9 @@ def load(database: Database[Document], version: str) -> ReleaseTable:
     seen: dict[tuple[Any, ...], int] = {}
     intern: dict[Any, Any] = {}
     group_of: list[np.ndarray] = []
-    release = database.releases.find_one({"_id": version}, {"authors": 1}) or {"authors": 0}
+    release = database.releases.find_one({"_id": version}, {"authors": 1})
+    if release is None:
+        raise ValueError(f"release {version} is not there")
     for rows in row_parts(database, version, release["authors"]):
         places = []
         for row in rows:
@@ -159,9 +167,9 @@ def load(database: Database[Document], version: str) -> ReleaseTable:
             values = tuple(intern.setdefault((value, type(value)), value) for value in map(row.get, COLUMNS))
             places.append(seen.setdefault(values, len(seen)))
         group_of.append(np.array(places, np.int32))
-    if not group_of or sum(map(len, group_of)) != release["authors"]:
+    if sum(map(len, group_of)) != release["authors"]:
         raise ValueError(f"release {version} is not all there")
-    return ReleaseTable(version, np.concatenate(group_of), list(seen))
+    return ReleaseTable(version, np.concatenate([np.empty(0, np.int32), *group_of]), list(seen))
 
 
 class Tables:

@@ -37,9 +37,9 @@ from tweet_profiles.api.reader import (
     filter_of,
     reader,
     row_of,
-    segment_history,
-    significant,
 )
+from tweet_profiles.release.counts import about, told
+from tweet_profiles.release.shown import segment_history, significant
 from tweet_profiles.segments.features import FEATURES, Scaler
 from tweet_profiles.segments.kmeans import assign
 from tweet_profiles.sentiment.scoring import TextScorer, load_scorer
@@ -52,13 +52,14 @@ DOWNLOAD_S = 1800
 def answers(shape: Any, *statuses: int, body: bool = False) -> dict[Any, Any]:
     """The responses of an operation, for the document."""
     always = (400, 401, 403, 404, 405, 414, 429, 431, 500, 503, *((413, 415) if body else (304,)))
-    told: dict[Any, Any] = {200: shape}
+    responses: dict[Any, Any] = {200: shape}
     for status in sorted({*always, *statuses}):
         if status == 304:
-            told[304] = OpenApiResponse(description="Not changed since the ETag that was sent")
+            responses[304] = OpenApiResponse(description="Not changed since the ETag that was sent")
         else:
-            told[(status, problems.MEDIA_TYPE)] = OpenApiResponse(shapes.Problem, description=problems.TITLES[status])
-    return told
+            problem = OpenApiResponse(shapes.Problem, description=problems.TITLES[status])
+            responses[(status, problems.MEDIA_TYPE)] = problem
+    return responses
 
 
 def asked_of(shape: type[shapes.Question], request: Any) -> dict[str, Any]:
@@ -132,7 +133,7 @@ class OverviewView(ReleaseView):
     def answer(self, source: Reader, snapshot: Snapshot, asked: dict[str, Any], **path: Any) -> dict[str, Any]:
         """See `ReleaseView`."""
         release = snapshot.release
-        withheld = int(release["withheld"])
+        withheld = release["withheld"]
         return {
             "release": snapshot.version,
             "created": release["created"].isoformat(),
@@ -141,7 +142,7 @@ class OverviewView(ReleaseView):
             "model_version": release["model_version"],
             "k_anonymity": snapshot.k,
             "authors": sum(snapshot.counts.values()),
-            "withheld": None if 0 < withheld < snapshot.k else withheld,
+            "withheld": None if withheld is None else told(int(withheld), snapshot.k),
             "segments": len(snapshot.segments),
             "moods": snapshot.labels,
             "sentiment_over_time": source.timeline(snapshot.version, None, None, None),
@@ -205,7 +206,7 @@ class HistoryView(ReleaseView):
     def answer(self, source: Reader, snapshot: Snapshot, asked: dict[str, Any], **path: Any) -> dict[str, Any]:
         """See `ReleaseView`."""
         found(snapshot.segment(path["segment"]))
-        nights = segment_history(path["segment"], snapshot.history)
+        nights = segment_history(path["segment"], snapshot.history, snapshot.k)
         return {"release": snapshot.version, "segment": path["segment"], "nights": nights}
 
 
@@ -274,7 +275,7 @@ class ClusteringsView(ReleaseView):
                 "version": entry["_id"],
                 "created": entry["created"].isoformat(),
                 "k": entry["k"],
-                "authors": int(significant(entry["authors"])),
+                "authors": about(int(significant(entry["authors"])), snapshot.k),
             }
             for entry in snapshot.history
         ]
@@ -398,9 +399,13 @@ class AssignView(APIView):
 
         def read(snapshot: Snapshot) -> dict[str, Any]:
             document = snapshot.clustering
+            # Among the segments that are shown: another would tell that there is one, and what its few authors are like.
+            places = [place for place, number in enumerate(document["segments"]) if snapshot.segment(number) is not None]
+            if not places:
+                raise exceptions.NotFound("the current release shows no segment: all of its authors are withheld")
             matrix = Scaler.from_json(document["scaler"]).transform(_frame(accounts))
-            labels, confidence = assign(matrix, np.array(document["centroids"]))
-            numbers = [int(document["segments"][label]) for label in labels]
+            labels, confidence = assign(matrix, np.array(document["centroids"])[places])
+            numbers = [int(document["segments"][places[label]]) for label in labels]
             return {
                 **_versions(snapshot),
                 "assignments": [
@@ -487,4 +492,4 @@ def _versions(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _without_brief(segment: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in segment.items() if name not in ("brief", "campaign")}
+    return {name: value for name, value in segment.items() if name not in ("brief", "campaign", "typical")}

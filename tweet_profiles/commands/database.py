@@ -19,6 +19,9 @@ db_app = typer.Typer(name="db", help="The database of the profiles.", no_args_is
 release_app = typer.Typer()
 console = Console()
 
+_ONE_AN_AUTHOR = ("profiles", "scores")
+"""Collections with a document an author."""
+
 
 class Format(StrEnum):
     """Of an exported file."""
@@ -47,9 +50,13 @@ def stop() -> None:
 
 @db_app.command()
 def status() -> None:
-    """Show how many documents there are, their indexes, the schema's version and the current release."""
+    """Show how many documents there are, their indexes, the schema's version and the current release.
+
+    Authors are counted to the nearest k, because the rest of a release is not told below k.
+    """
     from tweet_profiles.database.connection import connect
     from tweet_profiles.profiles.store import ProfileStore
+    from tweet_profiles.release.counts import about, in_words
     from tweet_profiles.release.store import ReleaseStore
 
     settings = load_settings()
@@ -62,14 +69,15 @@ def status() -> None:
     table.add_column("Documents", justify="right")
     table.add_column("Indexes")
     for name, count in found["counts"].items():
-        table.add_row(name, f"{count:,}", ", ".join(found["indexes"][name]))
+        shown = f"about {about(count, settings.k_anonymity):,}" if name in _ONE_AN_AUTHOR and count else f"{count:,}"
+        table.add_row(name, shown, ", ".join(found["indexes"][name]))
     console.print(table)
     if release is None:
         console.print("There is no release yet: `tweet-profiles run` makes one.")
     else:
         console.print(
             f"Release {release.version}: {release.authors:,} authors in {release.groups:,} groups of "
-            f"{release.smallest_group} or more, {release.withheld:,} withheld.",
+            f"{release.smallest_group} or more, {in_words(release.withheld, release.k_anonymity)} withheld.",
             soft_wrap=True,
         )
 

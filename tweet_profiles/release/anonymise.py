@@ -20,6 +20,11 @@ A mean over so few could still give away a sensitive value where all in the grou
 the same tweet have the same sentiment. So each group has at least `DIVERSITY` different sentiments on the released
 grid. A share of the groups' spread stays unknown to readers; it is the price.
 
+Not every author has a known mood: the model reads some languages only, and texts may be gone. What is not known needs no
+such protection, so those authors form groups of their own where a segment has enough of them. Where it has not, they are
+grouped with the others and "not known" counts as one of the different values. What most of a group do not tell is
+missing in its row, never a stand-in.
+
 What stays open: somebody who keeps the releases of many nights can compare the groups in which nearly the same authors
 landed. Releases hold no key by which a row could be followed, and old ones are dropped, but copies cannot be.
 """
@@ -97,6 +102,8 @@ _LAST_SEEN_WEIGHT = 0.2
 _HOUR_WEIGHT = 1.0
 _KIND_WEIGHT = 0.5
 _MISSING_WEIGHT = 1.0
+_NO_MOOD = -1
+"""Stands among the moods on the grid for one that is not known."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,8 @@ class Facts:
     """Profiles (n) as arrays, on the scales that means are taken on.
 
     `numbers` float (n,) by released name, NaN where missing; `kinds` int (n,) by released name with the list of its
-    values, the last of which is None; `hours` float (n, 24) shares of an author's tweets; `labels` float (n, 3);
-    `last_seen` float (n,) days since 1970.
+    values, the last of which is None; `hours` float (n, 24) shares of an author's tweets, all 0 where no hour is known;
+    `labels` float (n, 3), NaN where no mood is known; `last_seen` float (n,) days since 1970.
     """
 
     segment: np.ndarray
@@ -157,7 +164,9 @@ def facts_of(profiles: pd.DataFrame, segment: np.ndarray, confidence: np.ndarray
             "protected": _coded(_plain(profiles["protected"]), (False, True)),
         },
         hours=hours / np.maximum(hours.sum(axis=1, keepdims=True), 1),
-        labels=np.stack([profiles[f"{label}_share"].to_numpy("float64") for label in LABELS], axis=1),
+        labels=np.stack(
+            [profiles[f"{label}_share"].to_numpy("float64", na_value=np.nan) for label in LABELS], axis=1
+        ),
         last_seen=((profiles["last_seen"] - _EPOCH) / pd.Timedelta(days=1)).to_numpy("float64"),
     )
 
@@ -168,12 +177,11 @@ def anonymise(facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | N
     Args:
         facts: of all authors.
         k: authors a group, at least. Segments of fewer are withheld.
-        diversity: different released sentiments a group, at least.
+        diversity: different released sentiments a group, at least; none are asked of groups without a known mood.
         seed: of the order of rows and groups; None for one that nobody can repeat.
     """
     random = np.random.default_rng(seed)
-    sensitive = np.rint(facts.numbers["sentiment_mean"] / GRID).astype(np.int64)
-    group = microaggregate(distances(facts), facts.segment, sensitive, k=k, diversity=min(diversity, k))
+    group = _groups(facts, k, min(diversity, k))
     shown = np.flatnonzero(group != WITHHELD)
     count = int(group.max()) + 1 if len(shown) else 0
     # Neither the number of a group nor the order of rows may tell anything.
@@ -193,6 +201,39 @@ def anonymise(facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | N
     )
 
 
+def _groups(facts: Facts, k: int, diversity: int) -> np.ndarray:
+    """The group of each author (n,), from 0; WITHHELD where there is none."""
+    unknown = np.isnan(facts.numbers["sentiment_mean"])
+    mood = np.rint(np.where(unknown, _NO_MOOD, facts.numbers["sentiment_mean"] / GRID)).astype(np.int64)
+    matrix = distances(facts)
+    apart = _apart(facts.segment, unknown, mood, k, diversity)
+    group = np.full(len(facts), WITHHELD, np.int64)
+    used = 0
+    for part, least in ((~apart, diversity), (apart, 1)):
+        own = microaggregate(matrix[part], facts.segment[part], mood[part], k=k, diversity=least)
+        group[part] = np.where(own == WITHHELD, WITHHELD, own + used)
+        used += int(own.max(initial=WITHHELD)) + 1
+    return group
+
+
+def _apart(segment: np.ndarray, unknown: np.ndarray, mood: np.ndarray, k: int, diversity: int) -> np.ndarray:
+    """Which authors are grouped apart because their mood is not known, bool (n,).
+
+    In a segment with at least k of them they are, unless the others could be shown only together with them.
+    """
+
+    def enough(members: np.ndarray) -> bool:
+        return len(members) >= k and len(np.unique(mood[members])) >= diversity
+
+    apart = np.zeros(len(segment), bool)
+    for number in np.unique(segment[unknown]):
+        inside = segment == number
+        without, others = np.flatnonzero(inside & unknown), np.flatnonzero(inside & ~unknown)
+        lost = len(others) > 0 and not enough(others) and enough(np.flatnonzero(inside))
+        apart[without] = len(without) >= k and not lost
+    return apart
+
+
 def smallest_class(frame: pd.DataFrame) -> int:
     """The fewest rows that are equal in every column but `group`, missing values taken as equal; 0 without rows.
 
@@ -205,8 +246,8 @@ def smallest_class(frame: pd.DataFrame) -> int:
 def summarise(facts: Facts, group: np.ndarray, count: int, *, rounded: bool = True) -> pd.DataFrame:
     """What each group shows, by group number: the columns of RELEASED_PROFILES but `group`.
 
-    A number is the mean of those who tell it, and missing if most of the group do not; a kind is the most frequent one,
-    "not told" counting as one. With every author in a group of its own it is the author's own row.
+    A number is the mean of those who tell it, and missing if most of the group do not, as are the mood's label and the
+    part of the day; a kind is the most frequent one, "not told" counting as one. With every author in a group of its own it is the author's own row.
     """
     inside = group != WITHHELD
     where = group[inside]
@@ -221,12 +262,12 @@ def summarise(facts: Facts, group: np.ndarray, count: int, *, rounded: bool = Tr
     for name, (codes, kinds) in facts.kinds.items():
         tally = np.bincount(where * len(kinds) + codes[inside], minlength=count * len(kinds))
         columns[name] = np.array(kinds, dtype=object)[tally.reshape(count, len(kinds)).argmax(axis=1)]
-    part = _sums(_parts(facts.hours[inside]), where, count)
-    columns["active_part"] = np.array(PARTS_OF_DAY, dtype=object)[part.argmax(axis=1)]
+    parts = _parts(facts.hours[inside])
+    columns["active_part"] = _commonest(parts, parts.sum(axis=1) > 0, PARTS_OF_DAY, where, size)
     days = np.bincount(where, weights=facts.last_seen[inside], minlength=count) / size
     columns["last_seen_month"] = (_EPOCH + pd.to_timedelta(days, unit="D")).strftime("%Y-%m")
-    label = _sums(facts.labels[inside], where, count)
-    columns["sentiment_label"] = np.array(LABELS, dtype=object)[label.argmax(axis=1)]
+    labels = facts.labels[inside]
+    columns["sentiment_label"] = _commonest(labels, ~np.isnan(labels).any(axis=1), LABELS, where, size)
     return pd.DataFrame(columns)[[name for name in RELEASED_PROFILES.columns if name != "group"]]
 
 
@@ -240,7 +281,8 @@ def distances(facts: Facts) -> np.ndarray:
     """The space in which authors are near each other: float64 (n, dimensions), finite.
 
     Numbers are standard-scaled after the outermost 0.5 % at each end are pulled in; the median stands in for what is
-    missing, and a dimension of its own says that it is, so that those who lack a value find each other.
+    missing, and a dimension of its own says that it is, so that those who lack a value find each other. Who has no
+    known hour is in the middle of the clock.
     """
     columns: list[np.ndarray] = []
     for number in _NUMBERS:
@@ -253,6 +295,9 @@ def distances(facts: Facts) -> np.ndarray:
             columns.append(missing * _MISSING_WEIGHT)
     angle = 2 * np.pi * (np.arange(24) + 0.5) / 24
     columns += [_scaled(facts.hours @ turn(angle)) * _HOUR_WEIGHT for turn in (np.sin, np.cos)]
+    timeless = facts.hours.sum(axis=1) == 0
+    if timeless.any():
+        columns.append(timeless * _MISSING_WEIGHT)
     columns.append(_scaled(facts.last_seen) * _LAST_SEEN_WEIGHT)
     for codes, kinds in facts.kinds.values():
         frequent = np.argsort(-np.bincount(codes, minlength=len(kinds)), kind="stable")[:_COMMON_LANGUAGES]
@@ -272,6 +317,16 @@ def _mean(values: np.ndarray, where: np.ndarray, count: int, size: np.ndarray) -
     told = np.bincount(where, weights=known, minlength=count)
     total = np.bincount(where, weights=np.where(known, values, 0.0), minlength=count)
     return np.where(2 * told > size, total / np.maximum(told, 1), np.nan)
+
+
+def _commonest(
+    shares: np.ndarray, known: np.ndarray, names: tuple[str, ...], where: np.ndarray, size: np.ndarray
+) -> np.ndarray:
+    """By group, the name that most of those who tell it stand for; None where most of the group do not tell."""
+    count = len(size)
+    told = np.bincount(where, weights=known, minlength=count)
+    winner = _sums(np.where(known[:, None], shares, 0.0), where, count).argmax(axis=1)
+    return np.where(2 * told > size, np.array(names, dtype=object)[winner], None)
 
 
 def _sums(values: np.ndarray, where: np.ndarray, count: int) -> np.ndarray:

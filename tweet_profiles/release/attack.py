@@ -114,6 +114,8 @@ def _space(rows: pd.DataFrame, authors: pd.DataFrame) -> tuple[np.ndarray, np.nd
         values = np.where(missing, np.nanmedian(values), values)
         columns += [(values - values.mean()) / max(float(values[len(rows) :].std()), 1e-9), missing.astype(float)]
     for name in _KINDS:
-        columns += list(pd.get_dummies(both[name].astype(str), dtype=float).to_numpy().T)
+        # Typed and untyped tables have different values for what is missing.
+        kinds = both[name].astype(object).where(both[name].notna(), None).astype(str)
+        columns += list(pd.get_dummies(kinds, dtype=float).to_numpy().T)
     points = np.stack(columns, axis=1).astype(np.float32)
     return points[: len(rows)], points[len(rows) :]

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pandas as pd
+import pandera.pandas as pa
 import pyarrow as arrow
 from pyarrow import parquet
 from pymongo.database import Database
 
+from tweet_profiles.contracts import RELEASED_PROFILES
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.home import write_atomically
 from tweet_profiles.release.store import Release, ReleaseStore
@@ -26,6 +28,13 @@ from tweet_profiles.release.store import Release, ReleaseStore
 CSV_NAME, PARQUET_NAME = "released_profiles.csv", "released_profiles.parquet"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - full-width forms count too
 _ROWS = 20_000
+_NAMED_AFTER = "segment"
+_COLUMNS = [
+    told
+    for name in RELEASED_PROFILES.columns
+    for told in ((name, "segment_name") if name == _NAMED_AFTER else (name,))
+]
+"""The contract's columns, and the segment's name behind its number."""
 
 
 @dataclass(frozen=True)
@@ -65,25 +74,31 @@ def write_csv(frames: Iterator[pd.DataFrame], file: BinaryIO) -> None:
     """Write frames as one CSV (RFC 4180, UTF-8 with a byte order mark, by which spreadsheets know it)."""
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     writer = csv.writer(text)
-    for number, frame in enumerate(frames):
-        if number == 0:
-            writer.writerow([safe_cell(name) for name in frame.columns])
-        columns = [[safe_cell(value) for value in frame[name].astype(object)] for name in frame.columns]
+    writer.writerow(_COLUMNS)
+    for frame in frames:
+        columns = [[safe_cell(value) for value in frame[name].astype(object)] for name in _COLUMNS]
         writer.writerows(zip(*columns, strict=True))
     text.flush()
     text.detach()
 
 
 def write_parquet(frames: Iterator[pd.DataFrame], file: BinaryIO) -> None:
-    """Write frames as one Parquet file, a row group each."""
-    writer: parquet.ParquetWriter | None = None
-    for frame in frames:
-        table = arrow.Table.from_pandas(frame, preserve_index=False)
-        if writer is None:
-            writer = parquet.ParquetWriter(file, table.schema, compression="zstd")
-        writer.write_table(table.cast(writer.schema))
-    if writer is not None:
-        writer.close()
+    """Write frames as one Parquet file, a row group each; its types are the contract's, whatever is missing."""
+    schema = arrow.schema([(name, arrow.string() if name == "segment_name" else arrow_type(name)) for name in _COLUMNS])
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        for frame in frames:
+            writer.write_table(arrow.Table.from_pandas(frame, schema=schema, preserve_index=False))
+
+
+def arrow_type(name: str) -> arrow.DataType:
+    """The Arrow type of a released column, by its contract."""
+    column: pa.Column = RELEASED_PROFILES.columns[name]
+    kind = str(column.dtype)
+    if kind == "boolean":
+        return arrow.bool_()
+    if kind.lower().startswith("int"):
+        return arrow.int64()
+    return arrow.string() if kind.startswith("str") else arrow.float64()
 
 
 def safe_cell(value: Any) -> Any:
@@ -100,8 +115,7 @@ def _named(store: ReleaseStore, release: Release, names: dict[int, str]) -> Iter
     seen = 0
     for frame in store.frames(release, _ROWS):
         seen += len(frame)
-        frame.insert(2, "segment_name", frame["segment"].map(names).astype("string"))
-        yield frame
+        yield frame.assign(segment_name=frame["segment"].map(names).astype("string"))
     if seen != release.authors:
         raise DatabaseError(
             f"release {release.version} was dropped while it was read ({seen} of {release.authors} rows): export again"

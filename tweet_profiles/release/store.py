@@ -5,8 +5,8 @@ What belongs here: documents and the order in which they are written. What does 
 
 Collections:
     releases           one document a release: {_id: version, created, clustering, model_version, k_anonymity,
-                       l_diversity, authors, withheld, groups, smallest_group, counts, complete}; counts are
-                       [segment, mood, rows] of each that occur together
+                       l_diversity, authors, withheld or null, groups, smallest_group, counts, complete}; counts are
+                       [segment, mood or null, rows] of each that occur together
     released_profiles  {_id: "version/number", release, ... RELEASED_PROFILES ...}; numbers in random order
     timelines          {_id, release, segment or null for everybody, day, period, tweets, authors, ...}
     state              {_id: "release", version}: the pointer. It moves last: a reader who follows it finds a release
@@ -32,6 +32,7 @@ from tweet_profiles.errors import DatabaseError
 from tweet_profiles.profiles.buckets import FIELDS
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.release.anonymise import DIVERSITY, Anonymised, anonymise, facts_of, typed
+from tweet_profiles.release.counts import told
 from tweet_profiles.release.timelines import timelines
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,8 @@ Document = dict[str, Any]
 POINTER = "release"
 CHUNK = 2_000
 PART = 5_000
+COUNTED = ("segment", "sentiment_label")
+"""The columns that `count_rows` counts."""
 _INDEXES = {
     "released_profiles": [
         [("release", ASCENDING), ("_id", ASCENDING)],
@@ -55,7 +58,10 @@ _INDEXES = {
 
 @dataclass(frozen=True)
 class Release:
-    """A finished release: `authors` rows in `groups` groups, the smallest of `smallest_group` authors."""
+    """A finished release: `authors` rows in `groups` groups, the smallest of `smallest_group` authors.
+
+    `withheld` is how many authors are in no row; None for some, but fewer than k.
+    """
 
     version: str
     created: datetime
@@ -64,15 +70,15 @@ class Release:
     k_anonymity: int
     l_diversity: int
     authors: int
-    withheld: int
+    withheld: int | None
     groups: int
     smallest_group: int
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Release":
         """From its document in `releases`."""
-        told = {name: document[name] for name in cls.__dataclass_fields__ if name != "version"}
-        return cls(version=str(document["_id"]), **told)
+        values = {name: document[name] for name in cls.__dataclass_fields__ if name != "version"}
+        return cls(version=str(document["_id"]), **values)
 
 
 class ReleaseStore:
@@ -140,10 +146,10 @@ class ReleaseStore:
             "k_anonymity": k,
             "l_diversity": diversity,
             "authors": len(anonymised.frame),
-            "withheld": anonymised.withheld,
+            "withheld": told(anonymised.withheld, k),
             "groups": anonymised.groups,
             "smallest_group": anonymised.smallest_group,
-            "counts": count_rows(zip(anonymised.frame["segment"], anonymised.frame["sentiment_label"], strict=True)),
+            "counts": count_rows(zip(*(_plain(anonymised.frame[name]) for name in COUNTED), strict=True)),
             "complete": False,
         }
         self.database.releases.insert_one(document)
@@ -208,9 +214,10 @@ def row_parts(database: Database[Document], version: str, authors: int) -> Itera
         yield list(found.sort("_id", ASCENDING).batch_size(PART + 1))
 
 
-def count_rows(rows: Iterable[tuple[int, str]]) -> list[list[Any]]:
-    """How many rows there are of each segment and mood: [segment, mood, rows]."""
-    return [[int(segment), str(mood), number] for (segment, mood), number in sorted(Counter(rows).items())]
+def count_rows(rows: Iterable[tuple[int, str | None]]) -> list[list[Any]]:
+    """How many rows there are of each segment and mood, None if that is not known: [segment, mood, rows]."""
+    counts = sorted(Counter(rows).items(), key=lambda entry: (entry[0][0], entry[0][1] or ""))
+    return [[int(segment), mood, number] for (segment, mood), number in counts]
 
 
 def row_id(version: str, number: int) -> str:
@@ -256,25 +263,28 @@ def _assignments(database: Database[Document], clustering: str, authors: pd.Seri
         profile["_id"]: profile["assignments"][clustering]
         for profile in database.profiles.find({field: {"$exists": True}}, {field: 1})
     }
-    told = [found.get(author, {"segment": -1, "confidence": 0.0}) for author in authors]
-    frame = pd.DataFrame(told, columns=["segment", "confidence"])
+    rows = [found.get(author, {"segment": -1, "confidence": 0.0}) for author in authors]
+    frame = pd.DataFrame(rows, columns=["segment", "confidence"])
     return frame["segment"].to_numpy("int64"), frame["confidence"].to_numpy("float64")
 
 
 def _tweets(database: Database[Document], segment_of: pd.Series) -> pd.DataFrame:
     """The tweets of released authors, as `timelines` takes them."""
     places = {author: place for place, author in enumerate(segment_of.index)}
-    chosen = [FIELDS.index(name) for name in ("created_hour", "sentiment", "label")]
+    chosen = [FIELDS.index(name) for name in ("created_hour", "sentiment", "label", "is_retweet")]
     rows = [
         (places[author], *(row[place] for place in chosen))
         for author, bucket in ProfileStore(database).buckets()
         if author in places
         for row in bucket.rows
     ]
-    frame = pd.DataFrame(rows, columns=["author", "day", "sentiment", "label"])
+    frame = pd.DataFrame(rows, columns=["author", "day", "sentiment", "label", "is_retweet"])
     frame["day"] = pd.to_datetime(frame["day"] * 3600, unit="s", utc=True).dt.floor("D")
+    frame["sentiment"] = frame["sentiment"].astype("float64")
     frame["label"] = frame["label"].astype("category")
-    return frame.assign(segment=segment_of.to_numpy()[frame["author"].to_numpy("int64")])
+    # As in a profile: what is not known to be a retweet is its author's own.
+    own = frame.pop("is_retweet").map(lambda flag: flag is not True).astype(bool)
+    return frame.assign(own=own, segment=segment_of.to_numpy()[frame["author"].to_numpy("int64")])
 
 
 def _plain(column: pd.Series) -> list[Any]:

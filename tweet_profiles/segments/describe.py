@@ -2,6 +2,9 @@
 
 What belongs here: effect sizes, names, typical values, briefs; all from aggregates. What does not: which author is in
 which segment. Aggregates over fewer authors than the privacy threshold are withheld.
+
+Mood is of what the authors wrote themselves, as far as the model could read it; what they passed on is told apart. What
+is not known is None or left out, and the brief says so in words.
 """
 
 from collections import Counter
@@ -12,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tweet_profiles.segments.features import FEATURES, Scaler, back
+from tweet_profiles.contracts import NO_TEXT, UNKNOWN_LANGUAGE
+from tweet_profiles.segments.features import FEATURES, Scaler, back, transformed
 
 MIN_EFFECT = 0.25
 """Standard deviations that a segment's mean must differ from the rest's for the difference to be worth telling."""
@@ -36,6 +40,9 @@ _TRAITS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "sentiment_std": (("Moody", "changeable voices"), ("Even-tempered", "steady voices")),
 }
 
+OTHER = "other"
+"""What tweets that were not scored are counted under where too few authors share their language."""
+_MOODS = ("positive", "neutral", "negative")
 _PARTS_OF_DAY = ((5, 11, "morning"), (11, 17, "afternoon"), (17, 23, "evening"), (23, 29, "night"))
 
 
@@ -54,7 +61,22 @@ class Trait:
 
 @dataclass(frozen=True)
 class SegmentDescription:
-    """One segment, as it is stored and shown. Shares are of its authors' tweets; hours are UTC."""
+    """One segment, as it is stored and shown. Shares are of its authors' tweets; hours are UTC.
+
+    Attributes:
+        positive_share, neutral_share, negative_share, sentiment_mean, subjectivity_mean: of own scored tweets; None
+            where fewer than the threshold of authors have any.
+        tweets: own and passed on.
+        tweets_own, tweets_passed_on, tweets_scored: None where one of them would tell of too few authors. Scored are
+            own ones.
+        passed_on: shares of positive, neutral and negative among what they passed on; None where not known.
+        not_scored: own tweets without a score by language, "no text" or "unknown language"; the rest as "other".
+        retweets_known: whether it is known how much most of its authors pass on.
+        best_hours, part_of_day: empty and None where no hours are known.
+        topics: tweets with each hashtag; first those that it uses more than everybody does.
+        not_known: features that most of its authors lack: nothing is said of them.
+        campaign: the brief as data, see `campaign`.
+    """
 
     segment: int
     name: str
@@ -62,25 +84,30 @@ class SegmentDescription:
     share: float
     traits: list[Trait]
     typical: dict[str, float]
-    positive_share: float
-    neutral_share: float
-    negative_share: float
-    sentiment_mean: float
-    subjectivity_mean: float
+    positive_share: float | None
+    neutral_share: float | None
+    negative_share: float | None
+    sentiment_mean: float | None
+    subjectivity_mean: float | None
     tweets: int
+    tweets_own: int | None
+    tweets_passed_on: int | None
+    tweets_scored: int | None
+    passed_on: dict[str, float] | None
+    not_scored: dict[str, int]
+    retweets_known: bool
     tweets_per_author: float
     share_of_tweets: float
     best_hours: list[int]
-    part_of_day: str
+    part_of_day: str | None
     languages: dict[str, float]
     clients: dict[str, float]
     topics: dict[str, int]
-    """Tweets with each hashtag; first those that it uses more than everybody does."""
+    not_known: list[str]
     confidence: float
     is_outlier_group: bool
     brief: str
     campaign: dict[str, Any]
-    """The brief as data, see `campaign`."""
 
     def document(self) -> dict[str, Any]:
         """As plain values."""
@@ -94,22 +121,36 @@ def effects(matrix: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return matrix[inside].mean(axis=0) - matrix[~inside].mean(axis=0)
 
 
-def traits_of(matrix: np.ndarray, inside: np.ndarray, scaler: Scaler) -> list[Trait]:
-    """All told differences of a segment, the strongest first."""
+def traits_of(
+    matrix: np.ndarray, known: np.ndarray, inside: np.ndarray, scaler: Scaler, k_anonymity: int
+) -> list[Trait]:
+    """All told differences of a segment, the strongest first.
+
+    Args:
+        matrix: scaled features (authors, features), something standing in for what is missing.
+        known: bool, of the same shape: where nothing stands in.
+        inside: bool (authors,): the segment.
+        scaler: how the features were scaled.
+        k_anonymity: a mean of fewer authors is not told.
+    """
     natural = scaler.natural(matrix)
     found = []
     for position, effect in enumerate(effects(matrix, inside)):
         name = scaler.names[position]
-        if abs(effect) >= MIN_EFFECT and FEATURES[name].natural:
-            found.append(
-                Trait(
-                    name,
-                    FEATURES[name].label,
-                    float(effect),
-                    float(back(name, natural[inside, position].mean())),
-                    float(back(name, natural[~inside, position].mean())),
-                )
+        members, others = known[:, position] & inside, known[:, position] & ~inside
+        if abs(effect) < MIN_EFFECT or not FEATURES[name].natural or min(members.sum(), others.sum()) < k_anonymity:
+            continue
+        if not _most(members.sum(), inside.sum()):
+            continue
+        found.append(
+            Trait(
+                name,
+                FEATURES[name].label,
+                float(effect),
+                float(back(name, natural[members, position].mean())),
+                float(back(name, natural[others, position].mean())),
             )
+        )
     return sorted(found, key=lambda trait: -abs(trait.effect))
 
 
@@ -154,7 +195,8 @@ def describe(
         k_anonymity: languages, clients and topics that fewer authors share are withheld.
         outlier_share: a segment with a smaller share of the authors is marked as a group of outliers.
     """
-    all_traits = [traits_of(matrix, segment_of == segment, scaler) for segment in segments]
+    known = np.stack([~np.isnan(transformed(FEATURES[name], profiles)) for name in scaler.names], axis=1)
+    all_traits = [traits_of(matrix, known, segment_of == segment, scaler, k_anonymity) for segment in segments]
     names = name_segments(all_traits)
     all_tweets = int(profiles["tweets_seen"].sum())
     _, everybodys_topics = _authors_and_tweets(profiles["topics"])
@@ -162,35 +204,101 @@ def describe(
     for segment, name, traits in zip(segments, names, all_traits, strict=True):
         inside = segment_of == segment
         members = profiles[inside]
-        weights = members["tweets_seen"].to_numpy(dtype=float)
-        hours = np.array(members["hours"].tolist(), dtype=float).reshape(len(members), 24).sum(axis=0)
-        shares = {
-            f"{label}_share": _weighted(members[f"{label}_share"], weights)
-            for label in ("positive", "neutral", "negative")
-        }
+        tweets = members["tweets_seen"].to_numpy(dtype=float)
         facts: dict[str, Any] = {
             "segment": int(segment),
             "name": name,
             "authors": len(members),
             "share": len(members) / len(profiles),
             "traits": traits,
-            "typical": _typical(members),
-            **shares,
-            "sentiment_mean": _weighted(members["sentiment_mean"], weights),
-            "subjectivity_mean": _weighted(members["subjectivity_mean"], weights),
-            "tweets": int(weights.sum()),
-            "tweets_per_author": float(weights.mean()),
-            "share_of_tweets": float(weights.sum()) / max(1, all_tweets),
-            "best_hours": sorted(int(hour) for hour in np.argsort(-hours, kind="stable")[:4]),
-            "part_of_day": _part_of_day(hours),
+            "typical": _typical(members, k_anonymity),
+            **_mood_of(members, k_anonymity),
+            "tweets": int(tweets.sum()),
+            **_own_and_passed_on(members, k_anonymity),
+            "not_scored": _not_scored(members["not_scored"], k_anonymity),
+            "retweets_known": _most(members["retweet_share"].notna().sum(), len(members)),
+            "tweets_per_author": float(tweets.mean()),
+            "share_of_tweets": float(tweets.sum()) / max(1, all_tweets),
+            **_times(members["hours"], k_anonymity),
             "languages": _shares(members["languages"], k_anonymity),
             "clients": _shares(members["clients"], k_anonymity),
             "topics": _topics(members["topics"], everybodys_topics, k_anonymity),
+            "not_known": [
+                feature
+                for feature, told in zip(scaler.names, known[inside].sum(axis=0), strict=True)
+                if not _most(told, len(members))
+            ],
             "confidence": float(confidence[inside].mean()),
             "is_outlier_group": len(members) / len(profiles) < outlier_share,
         }
         described.append(SegmentDescription(**facts, brief=brief(facts), campaign=campaign(facts)))
     return described
+
+
+def _most(part: int, whole: int) -> bool:
+    return 2 * int(part) > int(whole)
+
+
+def _mood_of(members: pd.DataFrame, k_anonymity: int) -> dict[str, float | None]:
+    """Mood and subjectivity of own words, each author's weighing as much as it wrote."""
+    scored = members["tweets_scored"].to_numpy(dtype=float)
+    names = [*(f"{mood}_share" for mood in _MOODS), "sentiment_mean", "subjectivity_mean"]
+    return {name: _weighted(members[name], scored, k_anonymity) for name in names}
+
+
+def _own_and_passed_on(members: pd.DataFrame, k_anonymity: int) -> dict[str, Any]:
+    """Counts of own, passed-on and scored tweets, and the mood of what was passed on.
+
+    Each is the rest of another, so a count is told only if what it leaves is of enough authors, or of none.
+    """
+
+    def told(counts: pd.Series) -> int | None:
+        return None if 0 < int((counts > 0).sum()) < k_anonymity else int(counts.sum())
+
+    own, passed_on = told(members["tweets_own"]), told(members["tweets_passed_on"])
+    scored, unscored = told(members["tweets_scored"]), told(members["tweets_own"] - members["tweets_scored"])
+    if own is None or passed_on is None:
+        own = passed_on = None
+    if own is None or unscored is None:
+        scored = None
+    weights = members["tweets_passed_on"].to_numpy(dtype=float)
+    shares = {mood: _weighted(members[f"passed_on_{mood}_share"], weights, k_anonymity) for mood in _MOODS}
+    known = passed_on is not None and all(share is not None for share in shares.values())
+    return {
+        "tweets_own": own,
+        "tweets_passed_on": passed_on,
+        "tweets_scored": scored,
+        "passed_on": shares if known else None,
+    }
+
+
+def _not_scored(column: pd.Series, k_anonymity: int) -> dict[str, int]:
+    """Own tweets without a score by why, the most first; what too few authors share is told together, or not at all.
+
+    The languages with the fewest tweets join the others until those are of enough authors: left out alone, they would
+    come out as the difference between all and those that are told.
+    """
+    authors, tweets = _authors_and_tweets(column)
+    named = [name for name, _ in tweets.most_common() if authors[name] >= k_anonymity]
+    while True:
+        sums = [sum(count for name, count in counts.items() if name not in named) for counts in column]
+        behind = sum(count > 0 for count in sums)
+        if not 0 < behind < k_anonymity:
+            break
+        if not named:
+            return {}
+        named.pop()
+    return {name: tweets[name] for name in named} | ({OTHER: sum(sums)} if behind else {})
+
+
+def _times(column: pd.Series, k_anonymity: int) -> dict[str, Any]:
+    """The four busiest hours and the part of the day with the most tweets, of those whose hour is known."""
+    hours = np.array(column.tolist(), dtype=float).reshape(len(column), 24)
+    if (hours.sum(axis=1) > 0).sum() < k_anonymity:
+        return {"best_hours": [], "part_of_day": None}
+    total = hours.sum(axis=0)
+    best = [int(hour) for hour in np.argsort(-total, kind="stable")[:4] if total[hour] > 0]
+    return {"best_hours": sorted(best), "part_of_day": _part_of_day(total)}
 
 
 # What a brief says to do, by the mood that prevails.
@@ -199,6 +307,7 @@ _TONES = {
     "neutral": "They talk about the brand without taking sides: inform, make it easy to try.",
     "divided": "They are divided: tell them apart before you answer, and promise nothing.",
     "negative": "They are critical: listen and answer first, do not sell.",
+    "not known": "Read some of their tweets before you write to them.",
 }
 CLEAR_LEAD = 0.2
 """How far apart the shares of positive and negative tweets must be for one of them to set the tone: much of what is
@@ -236,8 +345,15 @@ def campaign(facts: dict[str, Any]) -> dict[str, Any]:
             {"feature": trait.label, "typical": round(trait.mean, 4), "elsewhere": round(trait.rest, 4)}
             for trait in facts["traits"][:4]
         ],
-        "mood": {label: round(facts[f"{label}_share"], 4) for label in ("positive", "neutral", "negative")},
+        "mood": None
+        if facts["positive_share"] is None
+        else {mood: round(facts[f"{mood}_share"], 4) for mood in _MOODS},
         "tone": _TONES[_mood(facts)],
+        "reposts_known": facts["retweets_known"],
+        "passed_on": None
+        if facts["passed_on"] is None
+        else {mood: round(facts["passed_on"][mood], 4) for mood in _MOODS},
+        "not_scored": {name: _two_digits(count) for name, count in facts["not_scored"].items()},
         "best_hours_utc": facts["best_hours"],
         "part_of_day": facts["part_of_day"],
         "formats": formats or [_other_format(facts["traits"])],
@@ -258,16 +374,16 @@ def brief(facts: dict[str, Any]) -> str:
     plan = campaign(facts)
     targeting = plan["targeting"]
     differs = "; ".join(_difference(trait) for trait in facts["traits"][:4])
-    hours = ", ".join(f"{hour:02d}:00" for hour in facts["best_hours"])
     alike = targeting["follower_look_alikes"]
     reach = f"{alike['followers_from']:,} to {alike['followers_to']:,} followers" if alike else "an unknown size"
     lines = [
         f"{facts['name']}: {facts['authors']:,} authors ({facts['share']:.0%}), "
         f"{facts['share_of_tweets']:.0%} of the tweets.",
-        f"Who they are: {differs or 'close to the average in everything'}.",
-        f"Mood: {facts['positive_share']:.0%} positive, {facts['neutral_share']:.0%} neutral, "
-        f"{facts['negative_share']:.0%} negative. {plan['tone']}",
-        f"When: most active in the {facts['part_of_day']}; best hours {hours} UTC.",
+        f"Who they are: {differs or 'close to the average in everything that is known'}.",
+        f"Mood: {_mood_line(facts)} {plan['tone']}",
+        f"Reposts: {_reposts_line(facts)}",
+        *([f"Not scored: {_gaps_line(plan['not_scored'])}."] if plan["not_scored"] else []),
+        f"When: {_times_line(facts)}",
         f"Formats: {', '.join(plan['formats'])}.",
         f"Targeting: languages {', '.join(targeting['languages']) or 'not told'}; "
         f"devices {', '.join(targeting['devices']) or 'not told'}; "
@@ -279,7 +395,49 @@ def brief(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _percentages(shares: dict[str, float]) -> str:
+    return f"{shares['positive']:.0%} positive, {shares['neutral']:.0%} neutral, {shares['negative']:.0%} negative"
+
+
+def _mood_line(facts: dict[str, Any]) -> str:
+    if facts["positive_share"] is not None:
+        return f"their own words are {_percentages({mood: facts[f'{mood}_share'] for mood in _MOODS})}."
+    if facts["tweets_own"] == 0:
+        return "not known, because all that they do is pass on the tweets of others."
+    return "not known, because too few of them wrote anything that the model can read."
+
+
+def _reposts_line(facts: dict[str, Any]) -> str:
+    passed_on = facts["tweets_passed_on"]
+    if passed_on is None:
+        return "no figure, because too few of them repost or too few write themselves."
+    if passed_on == 0:
+        none = "none among their tweets."
+        return none if facts["retweets_known"] else "not known, because the tweets were collected without reposts or do not tell."
+    counted = f"{_two_digits(passed_on):,} of their {_two_digits(facts['tweets']):,} tweets"
+    if passed_on == facts["tweets"]:
+        counted = "all of their tweets"
+    if facts["passed_on"] is None:
+        return f"{counted}; the mood of what they pass on is not known."
+    return f"{counted}; what they pass on is {_percentages(facts['passed_on'])}."
+
+
+def _gaps_line(counts: dict[str, int]) -> str:
+    """What was not scored: the languages in brackets, as in "not scored (es 120, tr 14)", then what is no language."""
+    words = {NO_TEXT: "without text", UNKNOWN_LANGUAGE: "in an unknown language", OTHER: "other"}
+    return ", ".join(f"{words[name]} {count:,}" if name in words else f"{name} {count:,}" for name, count in counts.items())
+
+
+def _times_line(facts: dict[str, Any]) -> str:
+    if facts["part_of_day"] is None:
+        return "best hours not known, because the tweets tell days only."
+    when = f"most active {'at' if facts['part_of_day'] == 'night' else 'in the'} {facts['part_of_day']}"
+    return f"{when}; best hours {', '.join(f'{hour:02d}:00' for hour in facts['best_hours'])} UTC."
+
+
 def _mood(facts: dict[str, Any]) -> str:
+    if facts["positive_share"] is None:
+        return "not known"
     lead = facts["positive_share"] - facts["negative_share"]
     if abs(lead) >= CLEAR_LEAD:
         return "positive" if lead > 0 else "negative"
@@ -311,16 +469,23 @@ def _two_digits(value: float) -> int:
     return round(whole, 2 - len(str(abs(whole))))
 
 
-def _weighted(values: pd.Series, weights: np.ndarray) -> float:
-    return float(np.average(values.to_numpy(dtype=float), weights=weights))
+def _weighted(values: pd.Series, weights: np.ndarray, k_anonymity: int) -> float | None:
+    """The weighted mean of what is known; None if that is of fewer than `k_anonymity` authors."""
+    numbers = values.to_numpy(dtype=float, na_value=np.nan)
+    counted = ~np.isnan(numbers) & (weights > 0)
+    if counted.sum() < k_anonymity:
+        return None
+    # Rounding must not carry a mean of ones beyond one.
+    return float(np.clip(np.average(numbers[counted], weights=weights[counted]), 0, 1))
 
 
-def _typical(members: pd.DataFrame) -> dict[str, float]:
+def _typical(members: pd.DataFrame, k_anonymity: int) -> dict[str, float]:
+    """Medians of what most of the members tell, and enough of them."""
     typical = {}
     for name in ("followers", "following", "posts", "account_age_days", "tweets_seen", "likes_per_tweet"):
-        median = members[name].median()
-        if pd.notna(median):
-            typical[name] = float(median)
+        known = members[name].dropna()
+        if len(known) >= k_anonymity and _most(len(known), len(members)):
+            typical[name] = float(known.median())
     return typical
 
 

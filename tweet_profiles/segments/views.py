@@ -59,7 +59,7 @@ class AuthorMap:
         authors: how many are in each.
         segment: the one that most of them belong to.
         explained: share of the variance that each component holds.
-        withheld: share of the authors whose square holds too few.
+        withheld: share of the authors whose square holds too few; None if those are fewer than the threshold themselves.
     """
 
     x: np.ndarray
@@ -67,7 +67,7 @@ class AuthorMap:
     authors: np.ndarray
     segment: np.ndarray
     explained: tuple[float, float]
-    withheld: float
+    withheld: float | None
 
 
 def author_map(matrix: np.ndarray, segment_of: np.ndarray, k_anonymity: int) -> AuthorMap:
@@ -88,13 +88,14 @@ def author_map(matrix: np.ndarray, segment_of: np.ndarray, k_anonymity: int) -> 
     totals = counts.sum(axis=2)
     rows, columns = np.nonzero(totals >= k_anonymity)
     shown = totals[rows, columns]
+    left = len(matrix) - int(shown.sum())
     return AuthorMap(
         x=x[columns],
         y=y[rows],
         authors=shown,
         segment=ids[counts[rows, columns].argmax(axis=1)] if len(ids) else np.empty(0, np.int64),
         explained=explained,
-        withheld=1 - float(shown.sum()) / max(1, len(matrix)),
+        withheld=None if 0 < left < k_anonymity else left / max(1, len(matrix)),
     )
 
 

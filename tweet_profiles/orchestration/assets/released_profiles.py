@@ -9,6 +9,7 @@ from tweet_profiles.orchestration import checks
 from tweet_profiles.orchestration.assets.metadata import OWNERS, table
 from tweet_profiles.orchestration.resources import HomeResource, ModelResource, MongoResource
 from tweet_profiles.release.anonymise import smallest_class
+from tweet_profiles.release.counts import in_words
 from tweet_profiles.release.files import export
 from tweet_profiles.release.store import ReleaseStore, make_release
 from tweet_profiles.segments.store import SegmentStore
@@ -77,7 +78,7 @@ def released_profiles(
             "version": release.version,
             "clustering": release.clustering,
             "rows": release.authors,
-            "withheld": release.withheld,
+            "withheld": in_words(release.withheld, release.k_anonymity),
             "groups": release.groups,
             "smallest_group": release.smallest_group,
             "k_anonymity": release.k_anonymity,
