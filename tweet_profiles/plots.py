@@ -341,7 +341,7 @@ def sentiment_by_segment(names: Sequence[str], shares: Mapping[str, Sequence[flo
                     color="white" if label == "positive" else "black",
                 )
         left += width
-    for place in np.flatnonzero(np.isnan(np.array(shares["positive"], dtype=float))):
+    for place in np.flatnonzero(np.isnan(np.array(shares["positive"], dtype=float))).tolist():
         axes.text(0.02, place, "mood not known", va="center", fontsize=8, color=INK)
     _tidy(axes, "Mood of each segment's tweets", "share of the tweets", "")
     axes.set_xlim(0, 1)

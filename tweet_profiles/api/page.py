@@ -18,8 +18,8 @@ from rest_framework.exceptions import APIException
 from tweet_profiles.api import problems
 from tweet_profiles.api.access import COOKIE, check_key, counters, find_key
 from tweet_profiles.api.keys import SESSION_LENGTH, Key, KeyStore
-from tweet_profiles.api.reader import NOT_KNOWN, NoReleaseError, Reader, Snapshot, connection, reader
-from tweet_profiles.release.shown import segment_history
+from tweet_profiles.api.reader import NoReleaseError, Reader, connection, reader
+from tweet_profiles.release.shown import NOT_KNOWN, Snapshot, segment_history
 
 MOOD = (("positive", "Positive"), ("neutral", "Neutral"), ("negative", "Negative"))
 WIDTH, ROW, LABEL = 320, 22, 150

@@ -18,9 +18,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any, ClassVar, TypeVar
 
 import pymongo
@@ -32,8 +30,8 @@ from tweet_profiles.api.table import COLUMNS, tables
 from tweet_profiles.database.connection import connect
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.home import Home
-from tweet_profiles.release.store import PART, count_rows, row_parts
-from tweet_profiles.release.shown import shown_segments
+from tweet_profiles.release.shown import Snapshot, read_snapshot
+from tweet_profiles.release.store import PART
 from tweet_profiles.settings import Settings, load_settings
 
 Document = dict[str, Any]
@@ -41,9 +39,6 @@ T = TypeVar("T")
 
 SORTS = ("sentiment_mean", "subjectivity_mean", "tweets_seen", "segment_confidence", "last_seen_month")
 """Columns that a page can be in the order of. Rows that lack the value come last, whichever way the order goes."""
-NOT_KNOWN = "not_known"
-"""What rows without a known mood are counted under."""
-HISTORY = 30
 CONNECT_S = 3.0
 REST_S = 1.0
 """After a failed connection, requests are refused for so long without another try."""
@@ -55,28 +50,6 @@ class NoReleaseError(Exception):
 
 class ReleaseGoneError(Exception):
     """The release that a cursor belongs to was replaced twice since."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One release with everything small about it: what a response is made of."""
-
-    version: str
-    release: Document
-    clustering: Document
-    segments: list[Document]
-    counts: dict[int, int]
-    labels: dict[str, int]
-    history: list[Document]
-
-    @property
-    def k(self) -> int:
-        """Fewest authors of a group."""
-        return int(self.release["k_anonymity"])
-
-    def segment(self, number: int) -> Document | None:
-        """A shown segment."""
-        return next((segment for segment in self.segments if segment["segment"] == number), None)
 
 
 class Connection:
@@ -208,44 +181,13 @@ class Reader:
             return kept
         with self._making:
             if key not in self._snapshots:
-                self._snapshots[key] = self._read_snapshot(version)
+                found = read_snapshot(self.database, version)
+                if found is None or not self.is_whole(version):
+                    raise ReleaseGoneError
+                self._snapshots[key] = found
                 while len(self._snapshots) > 4:
                     self._snapshots.popitem(last=False)
             return self._snapshots[key]
-
-    def _read_snapshot(self, version: str) -> Snapshot:
-        release = self.database.releases.find_one({"_id": version, "complete": True})
-        clustering = None if release is None else self.database.clusterings.find_one({"_id": release["clustering"]})
-        if release is None or clustering is None:
-            raise ReleaseGoneError
-        counts, labels = self._counts(release)
-        documents = self.database.segments.find({"version": release["clustering"]})
-        history = list(
-            self.database.clusterings.find(
-                {"complete": True, "created": {"$lte": clustering["created"]}},
-                {"created": 1, "k": 1, "shares": 1, "names": 1, "authors": 1},
-            )
-            .sort("created", DESCENDING)
-            .limit(HISTORY)
-        )
-        shown = shown_segments(documents, counts, clustering, history, int(release["k_anonymity"]))
-        if not self.is_whole(version):
-            raise ReleaseGoneError
-        return Snapshot(version, release, clustering, shown, counts, labels, history)
-
-    def _counts(self, release: Document) -> tuple[dict[int, int], dict[str, int]]:
-        """Released rows a segment and a mood."""
-        found = release.get("counts")
-        if found is None:
-            # Written before releases were counted as they are made.
-            rows = chain.from_iterable(row_parts(self.database, release["_id"], release["authors"]))
-            found = count_rows((row["segment"], row["sentiment_label"]) for row in rows)
-        counts: dict[int, int] = {}
-        labels: dict[str, int] = {}
-        for segment, label, authors in found:
-            counts[segment] = counts.get(segment, 0) + authors
-            labels[label or NOT_KNOWN] = labels.get(label or NOT_KNOWN, 0) + authors
-        return counts, labels
 
     def page(
         self, version: str, chosen: Document, sort: str | None, descending: bool, after: list[Any] | None, limit: int
@@ -267,20 +209,21 @@ class Reader:
             return list(rows.find(query).sort("_id", ASCENDING).limit(limit))
         order = [(sort, way), ("_id", ASCENDING)]
         # In the order of the page: the rest of the value that the last page ended in, further values, no value.
-        told, untold = (query, {sort: {"$ne": None}}), (query, {sort: None})
+        told: list[Document] = [query, {sort: {"$ne": None}}]
+        untold: list[Document] = [query, {sort: None}]
         if after is None:
             wanted = [told, untold]
         elif after[0] is None:
-            wanted = [(*untold, {"_id": {"$gt": after[1]}})]
+            wanted = [[*untold, {"_id": {"$gt": after[1]}}]]
         else:
             value, last = after
-            same = (query, {sort: value, "_id": {"$gt": last}})
-            further = (query, {sort: {"$lt" if descending else "$gt": value}})
+            same = [query, {sort: value, "_id": {"$gt": last}}]
+            further = [query, {sort: {"$lt" if descending else "$gt": value}}]
             wanted = [same, further, untold]
         found: list[Document] = []
         for parts in wanted:
             if len(found) < limit:
-                found += rows.find({"$and": list(parts)}).sort(order).limit(limit - len(found))
+                found += rows.find({"$and": parts}).sort(order).limit(limit - len(found))
         return found
 
     def rows(self, version: str, chosen: Document) -> Iterator[list[Document]]:

@@ -32,14 +32,13 @@ from tweet_profiles.api.reader import (
     NoReleaseError,
     Reader,
     ReleaseGoneError,
-    Snapshot,
     connection,
     filter_of,
     reader,
     row_of,
 )
 from tweet_profiles.release.counts import about, told
-from tweet_profiles.release.shown import segment_history, significant
+from tweet_profiles.release.shown import Snapshot, segment_history, significant
 from tweet_profiles.segments.features import FEATURES, Scaler
 from tweet_profiles.segments.kmeans import assign
 from tweet_profiles.sentiment.scoring import TextScorer, load_scorer
@@ -399,8 +398,10 @@ class AssignView(APIView):
 
         def read(snapshot: Snapshot) -> dict[str, Any]:
             document = snapshot.clustering
-            # Among the segments that are shown: another would tell that there is one, and what its few authors are like.
-            places = [place for place, number in enumerate(document["segments"]) if snapshot.segment(number) is not None]
+            # Among the segments that are shown: another one would tell what its few authors are like.
+            places = [
+                place for place, number in enumerate(document["segments"]) if snapshot.segment(number) is not None
+            ]
             if not places:
                 raise exceptions.NotFound("the current release shows no segment: all of its authors are withheld")
             matrix = Scaler.from_json(document["scaler"]).transform(_frame(accounts))

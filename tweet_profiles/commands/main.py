@@ -269,21 +269,20 @@ def _counts(report: dict[str, Any]) -> str:
 
 def _show_segments(settings: Settings, home: Home) -> None:
     from tweet_profiles.database.connection import connect
-    from tweet_profiles.segments.store import SegmentStore
+    from tweet_profiles.release.shown import read_snapshot
 
-    client = connect(settings, home)
-    try:
-        current = SegmentStore(client[settings.mongodb_database]).current()
-    finally:
-        client.close()
+    with connect(settings, home) as client:
+        current = read_snapshot(client[settings.mongodb_database])
     if current is None:
         console.print("There are no groups yet: `tweet-profiles import PATH`, then `tweet-profiles run`.")
         return
-    table = Table(title=f"Segments of {current.authors:,} authors (k = {current.k})")
+    # As released, like everything else that is shown: the difference to another count would be the withheld authors.
+    table = Table(title=f"Segments of {sum(current.counts.values()):,} released authors")
     for heading in ("#", "Segment", "Authors", "Share", "Positive", "Neutral", "Negative"):
         table.add_column(heading, justify="left" if heading == "Segment" else "right")
     for segment in current.segments:
-        shares = [f"{segment[name]:.0%}" for name in ("share", "positive_share", "neutral_share", "negative_share")]
+        known = [segment[name] for name in ("share", "positive_share", "neutral_share", "negative_share")]
+        shares = ["not known" if share is None else f"{share:.0%}" for share in known]
         table.add_row(str(segment["segment"]), segment["name"], f"{segment['authors']:,}", *shares)
     console.print(table)
     console.print(f"Elbow plot: {home.plots / 'elbow.png'}")

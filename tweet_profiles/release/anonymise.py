@@ -20,9 +20,9 @@ A mean over so few could still give away a sensitive value where all in the grou
 the same tweet have the same sentiment. So each group has at least `DIVERSITY` different sentiments on the released
 grid. A share of the groups' spread stays unknown to readers; it is the price.
 
-Not every author has a known mood: the model reads some languages only, and texts may be gone. What is not known needs no
-such protection, so those authors form groups of their own where a segment has enough of them. Where it has not, they are
-grouped with the others and "not known" counts as one of the different values. What most of a group do not tell is
+Not every author has a known mood: the model reads some languages only, and texts may be gone. What is not known needs
+no such protection, so those authors form groups of their own where a segment has enough of them. Where it has not, they
+are grouped with the others and "not known" counts as one of the different values. What most of a group do not tell is
 missing in its row, never a stand-in.
 
 What stays open: somebody who keeps the releases of many nights can compare the groups in which nearly the same authors
@@ -164,9 +164,7 @@ def facts_of(profiles: pd.DataFrame, segment: np.ndarray, confidence: np.ndarray
             "protected": _coded(_plain(profiles["protected"]), (False, True)),
         },
         hours=hours / np.maximum(hours.sum(axis=1, keepdims=True), 1),
-        labels=np.stack(
-            [profiles[f"{label}_share"].to_numpy("float64", na_value=np.nan) for label in LABELS], axis=1
-        ),
+        labels=np.stack([profiles[f"{label}_share"].to_numpy("float64", na_value=np.nan) for label in LABELS], axis=1),
         last_seen=((profiles["last_seen"] - _EPOCH) / pd.Timedelta(days=1)).to_numpy("float64"),
     )
 
@@ -247,7 +245,8 @@ def summarise(facts: Facts, group: np.ndarray, count: int, *, rounded: bool = Tr
     """What each group shows, by group number: the columns of RELEASED_PROFILES but `group`.
 
     A number is the mean of those who tell it, and missing if most of the group do not, as are the mood's label and the
-    part of the day; a kind is the most frequent one, "not told" counting as one. With every author in a group of its own it is the author's own row.
+    part of the day; a kind is the most frequent one, "not told" counting as one. With every author in a group of its
+    own it is the author's own row.
     """
     inside = group != WITHHELD
     where = group[inside]
@@ -326,7 +325,9 @@ def _commonest(
     count = len(size)
     told = np.bincount(where, weights=known, minlength=count)
     winner = _sums(np.where(known[:, None], shares, 0.0), where, count).argmax(axis=1)
-    return np.where(2 * told > size, np.array(names, dtype=object)[winner], None)
+    common = np.array(names, dtype=object)[winner]
+    common[2 * told <= size] = None
+    return common
 
 
 def _sums(values: np.ndarray, where: np.ndarray, count: int) -> np.ndarray:

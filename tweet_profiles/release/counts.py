@@ -2,8 +2,8 @@
 
 What belongs here: what may be told of a count. What does not: counting.
 
-Rows of a release are told as they are: each stands for at least k authors. Authors who are in no row are told only where
-they are none or at least k. Counts of all authors, which stand beside the rows in logs, tables and the database's
+Rows of a release are told as they are: each stands for at least k authors. Authors who are in no row are told only
+where they are none or at least k. Counts of all authors, which stand beside the rows in logs, tables and the database's
 status, are told to the nearest k, so that taking the rows away does not leave the withheld authors.
 """
 
@@ -16,6 +16,11 @@ def told(count: int, k: int) -> int | None:
 def in_words(count: int | None, k: int) -> str:
     """What `told` gave, for people: "0", "1,234" or "fewer than 5"."""
     return f"fewer than {k:,}" if count is None else f"{count:,}"
+
+
+def shown(count: int, k: int) -> int | str:
+    """A count for tables and metadata: the number where it may be told, words where it may not."""
+    return count if told(count, k) is not None else in_words(None, k)
 
 
 def about(count: int, k: int) -> int:

@@ -30,9 +30,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 _ROWS = 20_000
 _NAMED_AFTER = "segment"
 _COLUMNS = [
-    told
-    for name in RELEASED_PROFILES.columns
-    for told in ((name, "segment_name") if name == _NAMED_AFTER else (name,))
+    told for name in RELEASED_PROFILES.columns for told in ((name, "segment_name") if name == _NAMED_AFTER else (name,))
 ]
 """The contract's columns, and the segment's name behind its number."""
 

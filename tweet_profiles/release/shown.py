@@ -1,24 +1,101 @@
 """Segments as they are shown to people: their size from released rows, their means no finer than one author moves them.
 
-What belongs here: what of a segment's document, and of earlier nights, may be shown, and how coarse. What does not: HTTP
-(`api`), and what a segment is like (`segments.describe`).
+What belongs here: reading everything small of a release; what of a segment's document, and of earlier nights, may be
+shown, and how coarse. What does not: HTTP (`api`), and what a segment is like (`segments.describe`).
 
 A document holds figures of all authors of a segment. Beside the number of released rows they would tell of the withheld
 authors, and from one night to the next of a single one, so nothing of it is shown but through here.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+from pymongo import DESCENDING
+from pymongo.database import Database
+
 from tweet_profiles.release.counts import about
+from tweet_profiles.release.store import ReleaseStore, count_rows, row_parts
 from tweet_profiles.segments.describe import Trait, brief, campaign
 from tweet_profiles.segments.features import FEATURES
 
 Document = dict[str, Any]
 
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+HISTORY = 30
+NOT_KNOWN = "not_known"
+"""What rows without a known mood are counted under."""
 _MEANS = ("positive_share", "neutral_share", "negative_share", "sentiment_mean", "subjectivity_mean")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One release with everything small about it: what the page, the API and the notebooks show."""
+
+    version: str
+    release: Document
+    clustering: Document
+    segments: list[Document]
+    counts: dict[int, int]
+    labels: dict[str, int]
+    history: list[Document]
+
+    @property
+    def k(self) -> int:
+        """Fewest authors of a group."""
+        return int(self.release["k_anonymity"])
+
+    def segment(self, number: int) -> Document | None:
+        """A shown segment."""
+        return next((segment for segment in self.segments if segment["segment"] == number), None)
+
+
+def read_snapshot(database: Database[Document], version: str | None = None) -> Snapshot | None:
+    """Everything small of a release, by default the current one; None if it, or its clustering, is not there."""
+    if version is None:
+        current = ReleaseStore(database).current()
+        if current is None:
+            return None
+        version = current.version
+    release = database.releases.find_one({"_id": version, "complete": True})
+    clustering = None if release is None else database.clusterings.find_one({"_id": release["clustering"]})
+    if release is None or clustering is None:
+        return None
+    counts, labels = _counts(database, release)
+    documents = database.segments.find({"version": release["clustering"]})
+    history = list(
+        database.clusterings.find(
+            {"complete": True, "created": {"$lte": clustering["created"]}},
+            {"created": 1, "k": 1, "shares": 1, "names": 1, "authors": 1},
+        )
+        .sort("created", DESCENDING)
+        .limit(HISTORY)
+    )
+    k = int(release["k_anonymity"])
+    shown = [
+        public_segment(document, counts, clustering, history)
+        for document in documents
+        if counts.get(int(document["segment"]), 0) >= k
+    ]
+    shown.sort(key=lambda segment: (-segment["authors"], segment["segment"]))
+    return Snapshot(version, release, clustering, shown, counts, labels, history)
+
+
+def _counts(database: Database[Document], release: Document) -> tuple[dict[int, int], dict[str, int]]:
+    """Released rows a segment and a mood."""
+    found = release.get("counts")
+    if found is None:
+        # Written before releases were counted as they are made.
+        rows = chain.from_iterable(row_parts(database, release["_id"], release["authors"]))
+        found = count_rows((row["segment"], row["sentiment_label"]) for row in rows)
+    counts: dict[int, int] = {}
+    labels: dict[str, int] = {}
+    for segment, label, authors in found:
+        counts[segment] = counts.get(segment, 0) + authors
+        labels[label or NOT_KNOWN] = labels.get(label or NOT_KNOWN, 0) + authors
+    return counts, labels
 
 
 def step_for(authors: int) -> float:
@@ -39,7 +116,7 @@ def significant(value: float, digits: int = 2) -> float:
 
 
 def public_segment(
-    document: Document, counts: Mapping[int, int], clustering: Document, history: Sequence[Document], k: int
+    document: Document, counts: Mapping[int, int], clustering: Document, history: Sequence[Document]
 ) -> Document:
     """A segment as it is shown: its size from released rows, its means coarse (see the module's docstring).
 
@@ -48,7 +125,6 @@ def public_segment(
         counts: released rows by segment.
         clustering: the document of its clustering.
         history: the nights until then, the newest first.
-        k: fewest authors of a row.
     """
     number = int(document["segment"])
     authors, total = counts[number], sum(counts.values())
@@ -86,18 +162,6 @@ def public_segment(
     typical = {name: significant(value) for name, value in document["typical"].items()}
     told = {**shown, "typical": typical, "traits": [Trait(**trait) for trait in traits]}
     return {**shown, "typical": typical, "brief": brief(told), "campaign": campaign(told)}
-
-
-def shown_segments(
-    documents: Iterable[Document], counts: Mapping[int, int], clustering: Document, history: Sequence[Document], k: int
-) -> list[Document]:
-    """The segments that are shown, those with released rows, as `public_segment` gives them; the largest first."""
-    shown = [
-        public_segment(document, counts, clustering, history, k)
-        for document in documents
-        if counts.get(int(document["segment"]), 0) >= k
-    ]
-    return sorted(shown, key=lambda segment: (-segment["authors"], segment["segment"]))
 
 
 def _coarse(value: float | None, step: float) -> float | None:

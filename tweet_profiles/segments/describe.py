@@ -413,7 +413,11 @@ def _reposts_line(facts: dict[str, Any]) -> str:
         return "no figure, because too few of them repost or too few write themselves."
     if passed_on == 0:
         none = "none among their tweets."
-        return none if facts["retweets_known"] else "not known, because the tweets were collected without reposts or do not tell."
+        return (
+            none
+            if facts["retweets_known"]
+            else "not known, because the tweets were collected without reposts or do not tell."
+        )
     counted = f"{_two_digits(passed_on):,} of their {_two_digits(facts['tweets']):,} tweets"
     if passed_on == facts["tweets"]:
         counted = "all of their tweets"
@@ -425,7 +429,9 @@ def _reposts_line(facts: dict[str, Any]) -> str:
 def _gaps_line(counts: dict[str, int]) -> str:
     """What was not scored: the languages in brackets, as in "not scored (es 120, tr 14)", then what is no language."""
     words = {NO_TEXT: "without text", UNKNOWN_LANGUAGE: "in an unknown language", OTHER: "other"}
-    return ", ".join(f"{words[name]} {count:,}" if name in words else f"{name} {count:,}" for name, count in counts.items())
+    return ", ".join(
+        f"{words[name]} {count:,}" if name in words else f"{name} {count:,}" for name, count in counts.items()
+    )
 
 
 def _times_line(facts: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ class AuthorMap:
         authors: how many are in each.
         segment: the one that most of them belong to.
         explained: share of the variance that each component holds.
-        withheld: share of the authors whose square holds too few; None if those are fewer than the threshold themselves.
+        withheld: share of the authors whose square holds too few; None if they are fewer than the threshold themselves.
     """
 
     x: np.ndarray

@@ -1,6 +1,7 @@
 """customer_clusters: the authors in groups, stored as one version that readers switch to at once."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import dagster as dg
@@ -14,6 +15,7 @@ from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot, ta
 from tweet_profiles.orchestration.assets.scaled_features import SCALER_FILE, TABLE_FILE
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.release.counts import about, shown
 from tweet_profiles.segments.features import FEATURES, Scaler, matrix_of
 from tweet_profiles.segments.pipeline import ClusterConfig, ClusterResult, TooFewAuthorsError, cluster, sweep_rows
 from tweet_profiles.segments.store import SegmentStore
@@ -24,6 +26,7 @@ from tweet_profiles.tables import read_table
 NAME = "customer_clusters"
 QUALITY_CHECK = "clustering_quality"
 ELBOW_FILE = "elbow.png"
+NOT_KNOWN = "not known"
 
 
 class CustomerClustersConfig(dg.Config):
@@ -107,15 +110,16 @@ def customer_clusters(
         write_atomically(opened.plots / f"{name}.png", lambda file, png=png: file.write(png))  # type: ignore[misc]
     yield dg.MaterializeResult(
         metadata={
-            "dagster/row_count": len(features),
+            # Beside the rows of the release an exact count would leave the withheld authors.
+            "dagster/row_count": about(len(features), settings.k_anonymity),
             "version": version,
             "shown_to_readers": switched,
             "k": result.choice.k,
             "why": result.choice.reason,
             "inertia": result.clustering.inertia,
             **_figures_of_merit(result),
-            "came_meanwhile": sum(late.assigned.values()),
-            "segments": table(segment_rows(result)),
+            "came_meanwhile": shown(sum(late.assigned.values()), settings.k_anonymity),
+            "segments": table(segment_rows(result, settings.k_anonymity)),
             **{name: inline_plot(png, name.replace("_", " ").capitalize()) for name, png in pictures.items()},
             "sweep": table(sweep_rows(result.sweep)),
             "elbow_file": dg.MetadataValue.path(opened.plots / ELBOW_FILE),
@@ -148,22 +152,27 @@ def _figures_of_merit(result: ClusterResult) -> dict[str, float]:
     return figures_of_merit | {name: value for name, value in since.items() if value is not None}
 
 
-def segment_rows(result: ClusterResult) -> list[dict[str, object]]:
-    """The segments as a table for people."""
+def segment_rows(result: ClusterResult, k_anonymity: int) -> list[dict[str, object]]:
+    """The segments as a table for people; authors to the nearest `k_anonymity`, mood of own words."""
     return [
         {
             "segment": segment.segment,
             "name": segment.name,
-            "authors": segment.authors,
+            "authors": f"about {about(segment.authors, k_anonymity):,}",
             "share": f"{segment.share:.0%}",
-            "positive": f"{segment.positive_share:.0%}",
-            "neutral": f"{segment.neutral_share:.0%}",
-            "negative": f"{segment.negative_share:.0%}",
+            "positive": _percent(segment.positive_share),
+            "neutral": _percent(segment.neutral_share),
+            "negative": _percent(segment.negative_share),
+            "not scored": ", ".join(f"{name} {count:,}" for name, count in segment.not_scored.items()),
             "tweets an author": round(segment.tweets_per_author, 1),
-            "most active": segment.part_of_day,
+            "most active": segment.part_of_day or NOT_KNOWN,
         }
         for segment in result.segments
     ]
+
+
+def _percent(share: float | None) -> str:
+    return NOT_KNOWN if share is None else f"{share:.0%}"
 
 
 def figures(
@@ -182,9 +191,9 @@ def figures(
     names = [f"{number} {name}" for number, name in called.items()]
     shares = {
         "authors": [segment.share for segment in result.segments],
-        "positive": [segment.positive_share for segment in result.segments],
-        "neutral": [segment.neutral_share for segment in result.segments],
-        "negative": [segment.negative_share for segment in result.segments],
+        "positive": [_number(segment.positive_share) for segment in result.segments],
+        "neutral": [_number(segment.neutral_share) for segment in result.segments],
+        "negative": [_number(segment.negative_share) for segment in result.segments],
     }
     point = result.point
     curves = silhouette_curves(matrix, result.segment_of, result.matching.segments, k_anonymity, seed)
@@ -216,17 +225,31 @@ def figures(
             withheld=drawn_map.withheld,
             k_anonymity=k_anonymity,
         ),
-        "sizes_over_nights": sizes_over_nights(nights),
+        "sizes_over_nights": sizes_over_nights(nights, k_anonymity),
     }
     return {name: plots.png_bytes(figure) for name, figure in drawn.items()}
 
 
-def sizes_over_nights(nights: Sequence[dict[str, Any]]) -> Figure:
-    """The sizes of the segments that are or were, from `SegmentStore.history`, the newest night first."""
+def _number(share: float | None) -> float:
+    return float("nan") if share is None else share
+
+
+def sizes_over_nights(nights: Sequence[dict[str, Any]], k_anonymity: int) -> Figure:
+    """The sizes of the segments that are or were, from `SegmentStore.history`, the newest night first.
+
+    Nights of before small groups were joined may have segments of fewer than `k_anonymity`; those are not drawn.
+    """
     in_order = list(reversed(nights))
-    segments = sorted({int(segment) for night in in_order for segment in night["shares"]})
+    shares = [
+        {
+            int(segment): share
+            for segment, share in night["shares"].items()
+            if round(share * night["authors"]) >= k_anonymity
+        }
+        for night in in_order
+    ]
     return plots.sizes_over_nights(
         [f"{night['created']:%d %b}" for night in in_order],
-        {segment: [night["shares"].get(str(segment)) for night in in_order] for segment in segments},
+        {segment: [night.get(segment) for night in shares] for segment in sorted({*chain.from_iterable(shares)})},
         {int(segment): name for night in in_order for segment, name in night["names"].items()},
     )
