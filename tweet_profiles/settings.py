@@ -1,9 +1,14 @@
-"""The settings of the pipeline: one typed object, read from the environment and from `.env`.
+"""The settings of the pipeline: one typed object, read from the environment and from `.env` files.
 
-What belongs here: names, defaults, bounds and one-line descriptions of everything a user may set. What does
-not: reading files other than `.env`, connecting to anything, or deciding what a setting means for a stage.
+What belongs here: names, defaults, bounds and one-line descriptions of everything a user may set, and where settings
+are looked for. What does not: connecting to anything, or deciding what a setting means for a stage.
+
+The order of precedence: the environment, `.env` in the home folder, `.env` of the project (beside `pyproject.toml`, or
+the file that TWEET_PROFILES_ENV_FILE names; empty: none). The current directory never matters. Which folder is the home
+is told by the environment or by the project's `.env`. A relative path in a file is relative to that file's folder.
 """
 
+import os
 import re
 from datetime import date
 from functools import cache
@@ -11,12 +16,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tweet_profiles.errors import SettingError
 
 ENV_PREFIX = "TWEET_PROFILES_"
+ENV_FILE = ".env"
+DEMO_MARK = "made_up_tweets_only"
+"""A file that marks the demo's home: no setting leads out of it, neither to a MongoDB nor to X."""
 _CRON = re.compile(r"[-*/,\dA-Za-z]+( [-*/,\dA-Za-z]+){4}")
 
 
@@ -26,20 +35,86 @@ def default_home() -> Path:
     It does not depend on the current directory: a nightly run started from another folder must not begin
     with an empty home.
     """
-    project = Path(__file__).resolve().parents[1]
-    base = project if (project / "pyproject.toml").is_file() else Path.home()
-    return base / ".tweet_profiles"
+    return (project_root() if _is_checkout() else Path.home()) / ".tweet_profiles"
+
+
+def demo_home(home: Path) -> Path:
+    """The demo's home, beside the given one, so that what is made up never mixes with a brand's tweets."""
+    return home.with_name(f"{home.name}_demo")
+
+
+def is_demo_home(home: Path) -> bool:
+    """Whether this is a home of the demo."""
+    return (home / DEMO_MARK).exists()
+
+
+def _is_checkout() -> bool:
+    return (project_root() / "pyproject.toml").is_file()
+
+
+def project_env_file() -> Path | None:
+    """The project's `.env`, whether it exists or not; None if there is no project folder, or it is turned off.
+
+    Raises:
+        SettingError: if TWEET_PROFILES_ENV_FILE names a file that is not there.
+    """
+    named = os.environ.get(f"{ENV_PREFIX}ENV_FILE")
+    if named is None:
+        return project_root() / ENV_FILE if _is_checkout() else None
+    path = Path(named).expanduser().absolute()
+    if named and not path.is_file():
+        raise SettingError(f"{ENV_PREFIX}ENV_FILE: {path} is not there")
+    return path if named else None
+
+
+def env_files(home: Path | None = None) -> list[Path]:
+    """The `.env` files that settings are read from and that exist; a later one wins.
+
+    Args:
+        home: the home folder; by default the one that the environment or the project's file names.
+
+    Raises:
+        SettingError: if a file cannot be read, or the home's file names another home.
+    """
+    own = (home or current_home()) / ENV_FILE
+    if f"{ENV_PREFIX}HOME" in _values(own):
+        raise SettingError(
+            f"{own} sets {ENV_PREFIX}HOME, but a home cannot name another one: set it in the environment or in the "
+            "project's .env"
+        )
+    return [path for path in (project_env_file(), own) if path is not None and path.is_file()]
+
+
+def current_home() -> Path:
+    """The home folder of the environment, else of the project's `.env`, else `default_home`."""
+    named = os.environ.get(f"{ENV_PREFIX}HOME")
+    if named:
+        return Path(named).expanduser().absolute()
+    project = project_env_file()
+    return default_home() if project is None else _path_in(project, "HOME") or default_home()
+
+
+def _values(path: Path) -> dict[str, str | None]:
+    try:
+        return {name.upper(): value for name, value in dotenv_values(path, encoding="utf-8").items()}
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingError(f"{path} cannot be read ({why})") from None
+
+
+def _path_in(file: Path, setting: str) -> Path | None:
+    """A path that a `.env` file gives, relative to the file's folder; None if it gives none."""
+    value = _values(file).get(ENV_PREFIX + setting)
+    return file.parent / Path(value).expanduser() if value else None
 
 
 class Settings(BaseSettings):
-    """Everything a user may set, from `TWEET_PROFILES_*` in the environment or in `.env`.
+    """Everything a user may set, from `TWEET_PROFILES_*` in the environment or in `.env` (`load_settings`).
 
     `MONGODB_URI` is also taken without the prefix, the name under which other tools know it.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_file=".env", extra="ignore", populate_by_name=True, frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", populate_by_name=True, frozen=True)
 
     home: Path = Field(default_factory=default_home, description="folder of everything that is stored here")
     mongodb_uri: SecretStr | None = Field(
@@ -78,6 +153,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    @field_validator("mongodb_uri", mode="after")
+    @classmethod
+    def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is not None and value.get_secret_value().strip() else None
+
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -108,13 +188,22 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings; `overrides` win over the environment.
+    """Read the settings; `overrides` win over the environment, and that over the `.env` files.
+
+    In the demo's home neither a MongoDB nor a key of the user's is used.
 
     Raises:
         SettingError: naming every setting that cannot be used and why, without its value.
     """
+    home = Path(overrides.pop("home", None) or current_home()).expanduser().absolute()
+    files = env_files(home)
+    if f"{ENV_PREFIX}MODEL_DIR" not in os.environ:
+        folders = [folder for file in files if (folder := _path_in(file, "MODEL_DIR")) is not None]
+        overrides = {**({"model_dir": folders[-1]} if folders else {}), **overrides}
+    if is_demo_home(home):
+        overrides = {**overrides, "mongodb_uri": None, "pseudonym_key": None}
     try:
-        return Settings(**overrides)
+        return Settings(_env_file=files, home=home, **overrides)  # type: ignore[call-arg]
     except ValidationError as error:
         faults = "; ".join(f"{_env_name(fault['loc'])}: {fault['msg']}" for fault in error.errors())
         raise SettingError(f"{faults}. Set it in the environment or in .env") from None

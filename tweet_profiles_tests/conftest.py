@@ -25,6 +25,7 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("TWEET_PROFILES_", "MONGODB_", "DAGSTER_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TWEET_PROFILES_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TWEET_PROFILES_ENV_FILE", "")
     monkeypatch.chdir(tmp_path)
 
 

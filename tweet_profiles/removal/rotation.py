@@ -203,7 +203,9 @@ def _switch_folders(home: Home) -> None:
 def _append_key(home: Home, key: bytes) -> None:
     keys = home.secret_key_file.read_bytes().split()
     if keys[-1] != key:
-        _write_secret(home.secret_key_file, b"\n".join([*keys, key]) + b"\n")
+        keys = [*keys, key]
+        _write_secret(home.secret_key_file, b"\n".join(keys) + b"\n")
+    home.note_key(b"\n".join(keys))
 
 
 def _copy_list(home: Home, key: bytes) -> None:

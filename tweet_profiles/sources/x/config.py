@@ -14,6 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tweet_profiles.errors import SettingError
+from tweet_profiles.settings import current_home, env_files, is_demo_home
 
 ENV_PREFIX = "TWEET_PROFILES_X_"
 MAX_QUERY = 4096
@@ -51,9 +52,7 @@ class XSettings(BaseSettings):
     The token is also taken from `X_BEARER_TOKEN`. It is never printed: its type hides it.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_file=".env", extra="ignore", populate_by_name=True, frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", populate_by_name=True, frozen=True)
 
     bearer_token: SecretStr | None = Field(
         default=None,
@@ -195,13 +194,19 @@ class XSettings(BaseSettings):
 
 
 def load_x_settings(**overrides: Any) -> XSettings:
-    """Read the settings; `overrides` win over the environment.
+    """Read the settings; `overrides` win over the environment, and that over the `.env` files.
 
     Raises:
-        SettingError: naming every setting that cannot be used and why, without its value.
+        SettingError: naming every setting that cannot be used and why, without its value; or if the home is the
+            demo's.
     """
+    if is_demo_home(current_home()):
+        raise SettingError(
+            f"{current_home()} is the demo's home, and nothing of X comes into it: use your own, without --demo or by "
+            "another TWEET_PROFILES_HOME"
+        )
     try:
-        return XSettings(**overrides)
+        return XSettings(_env_file=env_files(), **overrides)  # type: ignore[call-arg]
     except ValidationError as error:
         faults = "; ".join(f"{_env_name(fault['loc'])}: {_plain(fault['msg'])}" for fault in error.errors())
         raise SettingError(f"{faults}. Set it in the environment or in .env") from None
