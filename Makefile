@@ -39,7 +39,10 @@ lint: setup-all  ## ruff, the type checker and the rules of who may import whom
 	@$(BIN)/lint-imports
 
 test: lint browser  ## lint, types and tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadscope
+
+test-fast: setup-all  ## the unit tests alone: no server, no process, no training; below a minute
+	@$(BIN)/python -m pytest -m 'not integration' -n 2 --dist worksteal
 
 # The tests of the page drive Debian's Chromium; without it they are skipped, and say so.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)

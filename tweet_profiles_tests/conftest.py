@@ -15,8 +15,18 @@ from tweet_profiles_tests.servers import database, mongodb_server
 
 __all__ = ["database", "mongodb_server"]
 
+INTEGRATION_FIXTURES = {"mongodb_server", "command", "x"}
+"""What a database, the command in a process of its own, or the fake X stands behind."""
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 KEY = "k" * 32
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as integration whatever talks to a server; tests that start processes by themselves say so themselves."""
+    for item in items:
+        if INTEGRATION_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture(autouse=True)

@@ -36,12 +36,14 @@ def run_bare(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.integration
 def test_texts_are_scored_without_any_extra() -> None:
     done = run_bare("score", "I love it")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["label"] == "positive"
 
 
+@pytest.mark.integration
 def test_training_without_its_packages_is_one_sentence_that_says_what_to_install(tmp_path: Path) -> None:
     done = run_bare("train", "--data", str(tmp_path))
     assert done.returncode == 1

@@ -5,9 +5,6 @@ import pytest
 
 from tweet_profiles_tests.api.seed import switch, write_release
 from tweet_profiles_tests.api.served import Api, served
-from tweet_profiles_tests.servers import mongodb_server
-
-__all__ = ["mongodb_server"]
 
 
 @pytest.fixture(scope="package")

@@ -151,6 +151,7 @@ def test_metrics_count_requests_for_an_operator_only(api: Api) -> None:
     assert b"tweet_profiles_api_requests_total" in api.get("/metrics").body
 
 
+@pytest.mark.integration
 def test_the_deployment_check_of_django_is_clean_in_production(tmp_path: Path) -> None:
     environment = {**os.environ, "TWEET_PROFILES_API_HTTPS": "true", "TWEET_PROFILES_API_HOSTS": "audience.example"}
     done = subprocess.run(

@@ -17,9 +17,6 @@ from tweet_profiles.contracts import LABELS, PARTS_OF_DAY
 from tweet_profiles.release.files import safe_cell
 from tweet_profiles_tests.api.seed import K, switch, write_release
 from tweet_profiles_tests.api.served import Answer, Api, served
-from tweet_profiles_tests.servers import mongodb_server
-
-__all__ = ["mongodb_server"]
 
 INJECTIONS = (
     '{"$gt":""}', '{"$ne":null}', "$where", "';sleep(9);'", "1;return true", ".*", "^.*$", "(a+)+$", "a.b.c",

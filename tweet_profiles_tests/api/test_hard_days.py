@@ -8,12 +8,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pymongo
+import pytest
 
 from tweet_profiles_tests.api.seed import switch, write_release
 from tweet_profiles_tests.api.served import Api, served
-from tweet_profiles_tests.servers import local_database, mongodb_server
+from tweet_profiles_tests.servers import local_database
 
-__all__ = ["mongodb_server"]
+pytestmark = pytest.mark.integration
 
 
 def test_before_the_first_release_the_answer_says_what_to_run(mongodb_server: str, tmp_path: Path) -> None:

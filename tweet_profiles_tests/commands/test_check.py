@@ -5,6 +5,8 @@ import pytest
 from tweet_profiles_tests.fake_x import FakeX
 from tweet_profiles_tests.sources.x.peer import run, x_environment
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def x():

@@ -4,10 +4,14 @@ import subprocess
 import urllib.error
 import urllib.request
 
+import pytest
+
 from tweet_profiles.home import Home
 from tweet_profiles_tests.api.served import free_port
 from tweet_profiles_tests.conftest import executable
 from tweet_profiles_tests.waiting import until
+
+pytestmark = pytest.mark.integration
 
 
 def answers(url: str) -> bool:

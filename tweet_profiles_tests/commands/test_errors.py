@@ -9,6 +9,8 @@ from tweet_profiles.home import Home
 from tweet_profiles.settings import project_root
 from tweet_profiles_tests.conftest import Command
 
+pytestmark = pytest.mark.integration
+
 PAGE = (
     '{"data":[{"id":"1","author_id":"2","text":"hello","created_at":"2026-01-01T00:00:00Z"}],'
     '"includes":{"users":[{"id":"2","username":"a","name":"b"}]}}\n'

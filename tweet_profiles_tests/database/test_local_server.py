@@ -21,6 +21,8 @@ from tweet_profiles.errors import DatabaseError, HomeError
 from tweet_profiles.home import Home
 from tweet_profiles_tests.servers import local_database, settings_of
 
+pytestmark = pytest.mark.integration
+
 ASK = """
 import sys
 from pathlib import Path

@@ -80,6 +80,7 @@ def _land_range(root: str, start: int) -> None:
     land(LandingZone(Home.open(Path(root)), batch_size=20), *[tweet(number) for number in range(start, start + 300)])
 
 
+@pytest.mark.integration
 def test_writers_at_the_same_time_land_every_tweet_once(home: Home) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_land_range, args=(str(home.root), start)) for start in (0, 100, 200)]

@@ -13,6 +13,8 @@ from nbclient import NotebookClient
 from tweet_profiles.settings import project_root
 from tweet_profiles_tests.conftest import executable
 
+pytestmark = pytest.mark.integration
+
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
 PLOTS = {"01_model_training.ipynb": 3, "02_choosing_k.ipynb": 1, "03_reading_segments.ipynb": 2}
 LIMIT_S = 240

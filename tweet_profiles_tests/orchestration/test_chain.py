@@ -27,6 +27,8 @@ from tweet_profiles.sources.archive import import_paths
 from tweet_profiles.sources.sample import generate
 from tweet_profiles_tests.conftest import Command, executable
 
+pytestmark = pytest.mark.integration
+
 TWEETS = 500
 BATCH = 100
 

@@ -1,11 +1,13 @@
 """What Dagster loads, and that it hangs together."""
 
 import itertools
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import dagster as dg
+import pytest
 import yaml
 
 from tweet_profiles.orchestration.definitions import build_definitions
@@ -88,6 +90,7 @@ def test_resources_can_be_swapped_by_name(tmp_path: Path) -> None:
     assert home.open().root == tmp_path / "other"
 
 
+@pytest.mark.integration
 def test_the_workspace_names_a_module_that_loads() -> None:
     workspace = yaml.safe_load((project_root() / "workspace.yaml").read_text())
     entry = workspace["load_from"][0]["python_module"]
@@ -95,6 +98,14 @@ def test_the_workspace_names_a_module_that_loads() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.integration
 def test_loading_the_definitions_imports_no_tensorflow() -> None:
     code = "import sys, tweet_profiles.orchestration.definitions; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.integration
+def test_dg_finds_what_pyproject_says_the_project_is() -> None:
+    dg_command = [Path(sys.executable).with_name("dg"), "list", "defs", "--json"]
+    shown = subprocess.run(dg_command, cwd=project_root(), capture_output=True, text=True, check=True)
+    assert {asset["asset_key"] for asset in json.loads(shown.stdout)["assets"]} == ASSETS

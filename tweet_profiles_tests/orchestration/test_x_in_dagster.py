@@ -23,6 +23,8 @@ from tweet_profiles_tests.fake_x import FakeX, snowflake
 from tweet_profiles_tests.landing.made import land, tweet
 from tweet_profiles_tests.sources.x.peer import landed, run, x_environment
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def x(monkeypatch):

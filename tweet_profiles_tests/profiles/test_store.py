@@ -221,12 +221,14 @@ def test_whatever_happens_profiles_are_those_computed_from_scratch(database: Sto
     )
 
 
+@pytest.mark.integration
 def test_killing_the_run_or_the_database_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
     ledger = load_and_kill(tmp_path, tweets=3_000, authors=400, batches=12, kills=8, longest_s=0.5, seed=11)
     assert ledger.unfinished >= 4, "kills that came too late show nothing"
     assert ledger.is_clean, ledger
 
 
+@pytest.mark.integration
 def test_a_database_that_stays_away_is_named_after_the_patience(tmp_path: Path) -> None:
     import pymongo
 

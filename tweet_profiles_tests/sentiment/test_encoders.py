@@ -15,6 +15,8 @@ from tweet_profiles.sentiment.training import Trainer, TrainingConfig
 from tweet_profiles.settings import project_root
 from tweet_profiles_tests.sentiment.saved_models import HEADS, HIDDEN, LAYERS, save_encoder, save_preprocessor
 
+pytestmark = pytest.mark.integration
+
 VOCABULARY = project_root() / "models" / "sentiment" / "vocab.txt"
 CACHE = project_root() / ".build" / "wheels"
 OUTPUTS = Path(__file__).with_name("minilm_outputs.npz")

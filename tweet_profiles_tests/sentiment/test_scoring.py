@@ -112,6 +112,7 @@ def test_int8_agrees_with_float32(scorer: TextScorer) -> None:
     assert (exact["label"] == ours["label"]).mean() > 0.95
 
 
+@pytest.mark.integration
 def test_tensorflow_and_onnx_runtime_agree() -> None:
     texts = [*PLAIN, *HARD]
     tensorflow = load_scorer(backend="tensorflow").score(texts)

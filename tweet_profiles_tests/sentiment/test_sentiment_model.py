@@ -16,6 +16,8 @@ from tweet_profiles.settings import project_root
 from tweet_profiles_tests.conftest import KEY
 from tweet_profiles_tests.sentiment.saved_models import save_encoder, save_preprocessor
 
+pytestmark = pytest.mark.integration
+
 VOCABULARY = project_root() / "models" / "sentiment" / "vocab.txt"
 WORDS = {
     "positive": ["love", "great", "happy"],

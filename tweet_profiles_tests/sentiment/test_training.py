@@ -70,6 +70,7 @@ def start(work: Path, sources: Path) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.integration
 def test_training_killed_in_the_middle_of_an_epoch_goes_on_and_ends_as_if_it_had_not_been(
     tmp_path: Path, sources: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_the_learning_rate_rises_and_falls_to_zero() -> None:
     assert rates[-1] == 0 and rates[0] < rates[30]
 
 
+@pytest.mark.integration
 def test_the_backbone_computes_bert_with_the_exact_gelu() -> None:
     """Against BERT written out in numpy (Devlin et al. 2019), in float64."""
     import keras

@@ -173,6 +173,7 @@ def test_a_gzip_file_that_breaks_off_keeps_what_came_before(tmp_path: Path, home
     assert "breaks off" in report.quarantine_files[0].read_text()
 
 
+@pytest.mark.integration
 def test_memory_stays_flat_however_large_the_file(tmp_path: Path, home: Home) -> None:
     def peak(repeats: int) -> int:
         file = tmp_path / f"{repeats}.jsonl"
@@ -193,6 +194,7 @@ def test_memory_stays_flat_however_large_the_file(tmp_path: Path, home: Home) ->
     assert large < small * 1.2
 
 
+@pytest.mark.integration
 def test_an_import_killed_in_the_middle_and_started_again_lands_every_tweet_once(tmp_path: Path, home: Home) -> None:
     file = generate(tmp_path / "pages.jsonl", tweets=6000)
     environment = {**os.environ, "TWEET_PROFILES_BATCH_SIZE": "100"}

@@ -27,6 +27,8 @@ from tweet_profiles_tests.fake_x import FakeX, snowflake
 from tweet_profiles_tests.fake_x.server import SEARCH_FAULTS
 from tweet_profiles_tests.sources.x.peer import landed, run, start, x_config, x_environment
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def x():

@@ -24,6 +24,8 @@ from tweet_profiles_tests.fake_x.server import CONNECT_FAULTS, SEARCH_FAULTS, ST
 from tweet_profiles_tests.sources.x.peer import landed, run, start, x_config, x_environment
 from tweet_profiles_tests.waiting import until
 
+pytestmark = pytest.mark.integration
+
 LAG_S = 0.3
 
 
