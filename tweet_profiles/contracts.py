@@ -93,8 +93,8 @@ def _are_hashtags(tags: Iterable[str]) -> bool:
 
 def _moment(*, nullable: bool = False, earliest: datetime = FIRST_TWEET, title: str = "") -> pa.Column:
     checks = [
-        pa.Check(lambda column: column >= earliest, error=f"is not before {earliest:%Y-%m-%d}"),
-        pa.Check(lambda column: column <= latest_time(), error="is not in the future"),
+        pa.Check(lambda column: column >= earliest, error=f"must not be before {earliest:%Y-%m-%d}"),
+        pa.Check(lambda column: column <= latest_time(), error="must not be in the future"),
     ]
     return pa.Column(UTC, checks, nullable=nullable, title=title)
 
@@ -129,7 +129,7 @@ TWEET_FLAGS = ("is_retweet", "is_reply", "is_quote", "has_link", "has_media")
 _TWEET_COLUMNS = {
     "lang": pa.Column(
         "string",
-        _each(is_language, "is a BCP 47 tag"),
+        _each(is_language, "must be a BCP 47 tag"),
         nullable=True,
         title="BCP 47 language, told by the source or detected; missing if neither",
     ),
@@ -154,7 +154,7 @@ RAW_TWEETS = pa.DataFrameSchema(
         "author_id": _text(nullable=False, pattern=ID_PATTERN),
         "text": pa.Column(
             "string",
-            _each(is_storable, "holds neither NUL nor half a character"),
+            _each(is_storable, "must hold neither NUL nor half a character"),
             nullable=True,
             title="missing where it is withheld, deleted or unavailable",
         ),
@@ -162,7 +162,7 @@ RAW_TWEETS = pa.DataFrameSchema(
         "observed_at": _moment(title="when the metrics and the account were read from X"),
         "source": pa.Column(
             "string",
-            _each(is_storable, "holds neither NUL nor half a character"),
+            _each(is_storable, "must hold neither NUL nor half a character"),
             nullable=True,
             title="name of the client, as X gives it",
         ),
@@ -170,7 +170,7 @@ RAW_TWEETS = pa.DataFrameSchema(
             object,
             pa.Check(
                 lambda column: column.map(_are_hashtags).astype(bool),
-                error="are hashtags as X links them",
+                error="must be hashtags as X links them",
             ),
             nullable=False,
             title="list of hashtags without #, lower case",
@@ -189,7 +189,7 @@ RAW_TWEETS = pa.DataFrameSchema(
 def _scored_or_not(name: str) -> pa.Check:
     return pa.Check(
         lambda table: table["not_scored"].isna() == table[name].notna(),
-        error=f"has either a {name} or a reason why it is not scored",
+        error=f"must have either a {name} or a reason why it is not scored",
     )
 
 

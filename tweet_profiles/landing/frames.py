@@ -4,15 +4,24 @@ What belongs here: types, and one row a tweet. What does not: files, and anythin
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import pandera.errors
+import pandera.pandas as pa
 
-from tweet_profiles.contracts import FIRST_TWEET, RAW_TWEETS, UTC, is_hashtag, is_storable, language_tag
+from tweet_profiles.contracts import (
+    FIRST_TWEET,
+    RAW_TWEETS,
+    UTC,
+    VERIFIED_KINDS,
+    is_hashtag,
+    is_storable,
+    language_tag,
+)
 from tweet_profiles.landing.tweets import FLAGS
 
 _COUNT_COLUMNS = {
@@ -29,42 +38,54 @@ _ACCOUNT_COLUMNS = {
 }
 
 
+_EACH_ROW = pa.DataFrameSchema(RAW_TWEETS.columns, strict=True)
+"""The contract of a row: that a tweet is there twice is no fault before the latest is chosen."""
+
+
 @dataclass(frozen=True)
 class RawBatch:
-    """A batch as a table, and what was left out of it: `read` = rows + duplicates + `quarantined`."""
+    """A batch as a table, and what was left out of it: `read` = rows + duplicates + `left_out`."""
 
     frame: pd.DataFrame
     read: int
-    quarantined: int
-    faults: Counter[str] = field(default_factory=Counter)
-    """Why records were left out: reason to number of cases, without any content of theirs."""
+    left_out: list[tuple[int, str]]
+    """The number of each record that cannot be used, from 1, and why, without any content of it."""
+
+    @property
+    def duplicates(self) -> int:
+        """Observations that a later one of the same tweet replaced."""
+        return self.read - len(self.frame) - len(self.left_out)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many records were left out for each reason."""
+        return Counter(reason for _, reason in self.left_out)
 
 
 def raw_frame(records: Iterable[Mapping[str, Any]]) -> RawBatch:
     """Give a batch's tweets the columns and types of `RAW_TWEETS`.
 
     Of several observations of one tweet the highest version stays, and of those the latest, at the place of the first;
-    of two at the same time the later in the batch. What a tweet tells as its language or as a hashtag and is none is
-    taken as not told, and so is a birth of the account before X's own. Records that break the contract are left out and
-    counted by reason.
+    of two at the same time the later in the batch. What a tweet tells as its language, a hashtag or a kind of
+    verification and is none is taken as not told, and so is a birth of the account before X's own. Records that break
+    the contract are left out, each alone.
     """
-    rows: dict[str, dict[str, Any]] = {}
-    faults: Counter[str] = Counter()
+    rows: dict[int, dict[str, Any]] = {}
+    left_out: dict[int, str] = {}
     read = 0
-    for record in records:
-        read += 1
+    for read, record in enumerate(records, start=1):
         try:
-            row = _row(record)
+            rows[read] = _row(record)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            faults[f"is not in the form of a tweet ({type(error).__name__})"] += 1
-            continue
-        present = rows.get(row["tweet_id"])
-        if present is None or _age(row) >= _age(present):
-            rows[row["tweet_id"]] = row
-    frame = _typed(list(rows.values()))
-    frame, broken = _without_faults(frame)
-    faults += broken
-    return RawBatch(frame=frame, read=read, quarantined=sum(faults.values()), faults=faults)
+            left_out[read] = f"is not in the form of a tweet ({type(error).__name__})"
+    # Before the latest is chosen: a broken observation must not replace a sound one.
+    left_out |= _broken(rows)
+    latest: dict[str, dict[str, Any]] = {}
+    for number, row in rows.items():
+        present = latest.get(row["tweet_id"])
+        if number not in left_out and (present is None or _age(row) >= _age(present)):
+            latest[row["tweet_id"]] = row
+    return RawBatch(_typed(latest.values()), read, sorted(left_out.items()))
 
 
 def _age(row: Mapping[str, Any]) -> tuple[int, datetime]:
@@ -92,10 +113,10 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         **{column: _count(metrics.get(name)) for column, name in _COUNT_COLUMNS.items()},
         **{column: _count(account.get(name)) for column, name in _ACCOUNT_COLUMNS.items()},
         "verified": _flag(author.get("verified")),
-        "verified_kind": author.get("verified_type"),
+        "verified_kind": kind if (kind := author.get("verified_type")) in VERIFIED_KINDS else None,
         "protected": _flag(author.get("protected")),
-        "has_hour": _flag(record.get("has_hour", True)),
-        "version": _count(record.get("version", 1)),
+        "has_hour": _flag(record.get("has_hour")) is not False,
+        "version": 1 if (version := _count(record.get("version"))) is None else version,
         "retweets_collected": _flag(record.get("retweets_collected")),
     }
 
@@ -125,7 +146,7 @@ def _count(value: Any) -> int | None:
     raise TypeError("a count is a whole number or absent")
 
 
-def _typed(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def _typed(rows: Collection[Mapping[str, Any]]) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for name, column in RAW_TWEETS.columns.items():
         values = [row[name] for row in rows]
@@ -138,14 +159,16 @@ def _typed(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _without_faults(frame: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
+def _broken(rows: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Which rows break the contract, and the first way in which they do."""
+    frame = _typed(rows.values()).set_index(pd.Index(list(rows), dtype="int64"))
     try:
-        return RAW_TWEETS.validate(frame, lazy=True), Counter()
+        _EACH_ROW.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases
+    else:
+        return {}
     if cases["index"].isna().any():
-        raise RuntimeError("raw_tweets breaks its contract as a whole") from None
+        raise RuntimeError("raw_tweets breaks its contract as a whole")
     first = cases.drop_duplicates("index")
-    faults = Counter(f"{row.column}: {row.check}" for row in first.itertuples())
-    kept = frame.drop(index=first["index"].astype(int)).reset_index(drop=True)
-    return RAW_TWEETS.validate(kept, lazy=True), faults
+    return {int(row.index): f"{row.column}: {row.check}" for row in first.itertuples(index=False)}

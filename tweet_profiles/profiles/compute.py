@@ -146,9 +146,13 @@ def _known_hours(codes: np.ndarray, scores: pd.DataFrame) -> tuple[np.ndarray, p
 
 
 def _not_scored(codes: np.ndarray, scores: pd.DataFrame, rows: np.ndarray, authors: int) -> list[dict[str, int]]:
-    reasons = scores.loc[rows, "not_scored"]
-    languages = scores.loc[rows, "lang"].fillna(UNKNOWN_LANGUAGE)
-    return _counted(codes[rows], languages.where(reasons == OTHER_LANGUAGE, reasons), authors)
+    return _counted(codes[rows], why_not_scored(scores[rows]), authors)
+
+
+def why_not_scored(scores: pd.DataFrame) -> pd.Series:
+    """Why tweets have no score: their language, that nobody can tell it, or that there is no text; missing with one."""
+    reasons = scores["not_scored"]
+    return reasons.mask(reasons == OTHER_LANGUAGE, scores["lang"].fillna(UNKNOWN_LANGUAGE))
 
 
 def _hours(codes: np.ndarray, created: pd.Series, authors: int) -> list[list[int]]:

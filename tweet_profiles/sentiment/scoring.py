@@ -24,8 +24,9 @@ from tweet_profiles.extras import require
 from tweet_profiles.sentiment.calibration import labels_of, sentiment_of, subjectivity_of
 from tweet_profiles.sentiment.errors import ModelError
 from tweet_profiles.sentiment.graph import activation_ranges, build_graph
+from tweet_profiles.sentiment.languages import language_of
 from tweet_profiles.sentiment.package import ModelPackage, read_package
-from tweet_profiles.sentiment.text import prepare
+from tweet_profiles.sentiment.text import prepare, says_something, words
 from tweet_profiles.sentiment.tokens import load_tokenizer, token_ids
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,6 @@ of the time that it took with 4,096; a GPU wants many at once."""
 TEXTS_AT_ONCE = 20_000
 """Texts tokenised together: bounds the memory however many are given."""
 SCORE_DIGITS = 4
-EMPTY_SENTIMENT, EMPTY_SUBJECTIVITY = 0.5, 0.0
-"""The scores of a text of which nothing is left: it says nothing either way."""
 
 
 class Scorer(Protocol):
@@ -51,7 +50,10 @@ class Scorer(Protocol):
     languages: frozenset[str]
 
     def score(self, texts: Sequence[str]) -> pd.DataFrame:
-        """Columns sentiment and subjectivity (float32, 0..1) and label, one row a text in the given order."""
+        """Columns sentiment and subjectivity (float32, 0..1) and label, one row a text in the given order.
+
+        Missing where nothing is left of a text.
+        """
         ...
 
 
@@ -73,11 +75,12 @@ class TextScorer:
         calibration = self._package.calibration
         sentiment = np.round(sentiment_of(logits, calibration), SCORE_DIGITS)
         subjectivity = np.round(subjectivity_of(logits, calibration), SCORE_DIGITS)
+        labels = labels_of(sentiment, calibration).astype(object)
         empty = distinct.get("")
         if empty is not None:
-            sentiment[empty], subjectivity[empty] = EMPTY_SENTIMENT, EMPTY_SUBJECTIVITY
-        labels = labels_of(sentiment, calibration)
-        return pd.DataFrame({"sentiment": sentiment[rows], "subjectivity": subjectivity[rows], "label": labels[rows]})
+            sentiment[empty], subjectivity[empty], labels[empty] = np.nan, np.nan, None
+        label = pd.Series(labels[rows], dtype=object)
+        return pd.DataFrame({"sentiment": sentiment[rows], "subjectivity": subjectivity[rows], "label": label})
 
     def logits(self, prepared: Sequence[str]) -> np.ndarray:
         """Logits of prepared texts, float32 (texts, 4), in the order of `encoder.OUTPUTS`."""
@@ -95,21 +98,24 @@ def score_tweets(scorer: Scorer, texts: Sequence[str | None], languages: Sequenc
     Args:
         scorer: the model.
         texts: of the tweets; None where it is withheld or unavailable.
-        languages: BCP 47 tag of each, None where it is not told.
+        languages: BCP 47 tag of each, None where it is not told: then it is detected, if there are words. Emoji alone
+            are in no language: the model reads their English names.
 
     Returns:
         One row a tweet in the given order: sentiment, subjectivity (float32) and label, missing where there is no
         score; not_scored, one of `contracts.NOT_SCORED`, missing where there is one; lang.
     """
-    reasons: list[str | None] = []
-    for text, language in zip(texts, languages, strict=True):
-        if text is None or not prepare(text):
-            reasons.append(NO_TEXT)
-        elif language is not None and language.split("-")[0] not in scorer.languages:
-            reasons.append(OTHER_LANGUAGE)
-        else:
-            reasons.append(None)
-    result = pd.DataFrame({"not_scored": reasons, "lang": list(languages)}, dtype=object)
+    known, reasons = list(languages), [NO_TEXT if text is None or not says_something(text) else None for text in texts]
+    for row, text in enumerate(texts):
+        if text is None or reasons[row] is not None:
+            continue
+        if known[row] is None and (own := words(text)):
+            known[row] = language_of(own, scorer.languages)
+            reasons[row] = OTHER_LANGUAGE if known[row] is None else None
+        language = known[row]
+        if language is not None and language.split("-")[0] not in scorer.languages:
+            reasons[row] = OTHER_LANGUAGE
+    result = pd.DataFrame({"not_scored": reasons, "lang": known}, dtype=object)
     chosen = [row for row, reason in enumerate(reasons) if reason is None]
     scores = scorer.score([text for row in chosen if (text := texts[row]) is not None])
     return result.join(scores.set_index(pd.Index(chosen)))

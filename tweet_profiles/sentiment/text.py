@@ -24,6 +24,9 @@ _ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
 _REPEATED_MARK = re.compile(r"([!?.,])(?:\s*\1){2,}")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
+_PLAIN = re.compile(r"[A-Za-z0-9]")
+_WORD = re.compile(r"[^\W_]")
+_LETTER = re.compile(r"[^\W\d_]")
 # The emoji package looks at every character in Python; keycaps begin with a plain #, * or digit.
 _MAYBE_EMOJI = re.compile(r"[#*0-9]?[^\x00-\x7f]+")
 
@@ -104,3 +107,24 @@ def prepare(text: str) -> str:
     text = _ELONGATED.sub(r"\1\1", text)
     text = _REPEATED_MARK.sub(r"\1\1", text)
     return _SPACE.sub(" ", text).strip()
+
+
+def says_something(text: str) -> bool:
+    """Whether there is a word, a number, an emoji or an emoticon in it, not only links, handles and punctuation."""
+    bare = _HANDLE.sub(" ", _URL.sub(" ", _RETWEET.sub("", text)))
+    # Most texts have a plain letter or digit; what else there may be shows only in the words of the encoder.
+    return _PLAIN.search(bare) is not None or _WORD.search(prepare(bare)) is not None
+
+
+def words(text: str) -> str:
+    """A tweet's own words, of which its language can be told: without links, handles and emoji, and without hashtags
+    where there is anything else. Empty without a letter.
+    """
+    text = html.unescape(html.unescape(text[: 4 * MAX_CHARACTERS]))
+    text = _UNPRINTABLE.sub(" ", text)[:MAX_CHARACTERS]
+    text = _HANDLE.sub(" ", _URL.sub(" ", _RETWEET.sub("", text)))
+    text = _MAYBE_EMOJI.sub(lambda found: emoji.replace_emoji(found.group(), replace=" "), text)
+    plain = _HASHTAG.sub(" ", text)
+    if not _LETTER.search(plain):
+        plain = _HASHTAG.sub(_split_hashtag, text)
+    return _SPACE.sub(" ", plain).strip() if _LETTER.search(plain) else ""

@@ -3,16 +3,16 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweet_profiles.sentiment.scoring import TextScorer, batches_of_one_length, load_scorer
+from tweet_profiles.sentiment.text import prepare
 from tweet_profiles_tests.conftest import Command
 
 HARD = [
-    "",
-    " \n\t ",
     "a" * 10_000,
     "word " * 5000,
     "😍😍😍",
@@ -23,7 +23,7 @@ HARD = [
     "nul \x00 inside",
     "#",
     "@",
-    "RT @someone:",
+    "RT @someone: hello",
 ]
 PLAIN = ["I love this!", "This is terrible.", "The shop opens at nine."]
 
@@ -52,8 +52,10 @@ def test_opinions_are_more_subjective_than_reports(scorer: TextScorer) -> None:
     assert scores["subjectivity"][0] > 0.6 > 0.4 > scores["subjectivity"][1]
 
 
-def test_nothing_left_of_a_text_says_nothing_either_way(scorer: TextScorer) -> None:
-    assert scorer.score(["", "  "])["label"].tolist() == ["neutral", "neutral"]
+def test_nothing_left_of_a_text_has_no_score(scorer: TextScorer) -> None:
+    scores = scorer.score(["", "I love it", "  "])
+    assert scores["label"].isna().tolist() == scores["sentiment"].isna().tolist() == [True, False, True]
+    assert scores["subjectivity"].isna().tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("text", HARD)
@@ -72,10 +74,11 @@ def test_a_score_never_depends_on_the_batch_or_its_order(texts: list[str], draw:
     shuffled = list(range(len(texts)))
     draw.shuffle(shuffled)  # type: ignore[attr-defined]
     again = scorer.score([texts[row] for row in shuffled])
-    assert again.to_numpy().tolist() == together.iloc[shuffled].to_numpy().tolist()
-    first = scorer.score(texts[:1])
-    assert first.iloc[0].tolist() == together.iloc[0].tolist()
-    assert together["sentiment"].between(0, 1).all() and together["subjectivity"].between(0, 1).all()
+    pd.testing.assert_frame_equal(again, together.iloc[shuffled].reset_index(drop=True), check_exact=True)
+    pd.testing.assert_frame_equal(scorer.score(texts[:1]), together.iloc[:1], check_exact=True)
+    scores = together.dropna()
+    assert scores["sentiment"].between(0, 1).all() and scores["subjectivity"].between(0, 1).all()
+    assert len(scores) == sum(prepare(text) != "" for text in texts)
 
 
 _LOADED: list[TextScorer] = []
@@ -127,8 +130,16 @@ def test_the_command_scores_arguments_and_lines_in_their_order(command: Command)
     lines = [json.loads(line) for line in from_lines.stdout.splitlines()]
     assert [json.loads(line) for line in from_arguments.stdout.splitlines()] == lines[:3]
     assert len(lines) == 4
-    assert all(set(line) == {"sentiment", "label", "subjectivity"} for line in lines)
+    assert all(set(line) == {"sentiment", "label", "subjectivity"} for line in lines[:3])
+    assert lines[3] == dict.fromkeys(("sentiment", "label", "subjectivity", "lang")) | {"not_scored": "no text"}
     assert [line["label"] for line in lines[:2]] == ["positive", "negative"]
+
+
+def test_the_command_does_not_score_what_the_model_cannot_read(command: Command) -> None:
+    done = command("score", "el servicio fue pésimo, no vuelvo nunca más")
+    assert json.loads(done.stdout) == {
+        "sentiment": None, "label": None, "subjectivity": None, "not_scored": "language", "lang": "es",
+    }  # fmt: skip
 
 
 def test_odd_bytes_on_standard_input_are_one_line_out_for_one_line_in(command: Command) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import orjson
+import pandas as pd
 
 from tweet_profiles.contracts import RAW_TWEETS
 from tweet_profiles.landing.frames import raw_frame
+from tweet_profiles.landing.quarantine import Quarantine
 from tweet_profiles.orchestration import checks
 from tweet_profiles.orchestration.assets.metadata import OWNERS, table
 from tweet_profiles.orchestration.partitions import BATCHES
@@ -22,7 +25,7 @@ NAME = "raw_tweets"
     group_name="ingest",
     owners=OWNERS,
     kinds={"parquet"},
-    code_version="1",
+    code_version="2",
     check_specs=[checks.contract_spec(NAME)],
     description=(
         "Tweets that mention the brand, with their authors, one row a tweet and one partition a landed batch. "
@@ -33,22 +36,39 @@ def raw_tweets(
     context: dg.AssetExecutionContext, home: HomeResource
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Read each batch of the run, give it the contract's types, write one Parquet file a batch."""
-    zone, folder = home.landing_zone(), home.open().raw
-    rows, batches = 0, []
+    zone, opened = home.landing_zone(), home.open()
+    rows = 0
     for key in context.partition_keys:
-        batch = raw_frame(zone.read(key))
+        records = zone.read(key)
+        batch = raw_frame(records)
         found = checks.faults(batch.frame, RAW_TWEETS)
         yield from checks.stop_on(NAME, found, len(batch.frame))
-        write_table(partition_file(folder, key), batch.frame)
+        with Quarantine(opened, zone.path(key).name, key) as quarantine:
+            for number, reason in batch.left_out:
+                quarantine.add(number, "line", reason, orjson.dumps(records[number - 1]))
+        write_table(partition_file(opened.raw, key), batch.frame)
         rows += len(batch.frame)
-        batches.append({"batch": key, "in": batch.read, "out": len(batch.frame), "quarantined": batch.quarantined})
-    yield dg.MaterializeResult(
-        metadata={
-            "dagster/partition_row_count": rows,
-            "tweets": rows,
-            "duplicate": sum(batch["in"] - batch["out"] - batch["quarantined"] for batch in batches),
-            "quarantined": sum(batch["quarantined"] for batch in batches),
-            "batches": table(batches),
-        },
-        check_results=[checks.check_result(NAME, [], rows)],
-    )
+        context.add_asset_metadata(
+            {
+                "dagster/partition_row_count": len(batch.frame),
+                "tweets": len(batch.frame),
+                "duplicate": batch.duplicates,
+                "quarantined": len(batch.left_out),
+                "quarantined_because": table(
+                    [{"reason": reason, "records": count} for reason, count in batch.reasons.most_common()]
+                ),
+                "without_text": int(batch.frame["text"].isna().sum()),
+                "without_language": int(batch.frame["lang"].isna().sum()),
+                "without_hour": int((~batch.frame["has_hour"]).sum()),
+                "edited": int((batch.frame["version"] > 1).sum()),
+                "retweets_collected": _collected(batch.frame["retweets_collected"]),
+            },
+            partition_key=key,
+        )
+    yield dg.MaterializeResult(check_results=[checks.check_result(NAME, [], rows)])
+
+
+def _collected(column: pd.Series) -> str:
+    """Whether the batch was collected in a way that returns retweets, in a word."""
+    told = {"not known" if pd.isna(value) else "yes" if value else "no" for value in column}
+    return " and ".join(sorted(told)) or "no tweets"

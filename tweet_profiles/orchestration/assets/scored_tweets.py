@@ -12,6 +12,7 @@ from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot
 from tweet_profiles.orchestration.partitions import BATCHES
 from tweet_profiles.orchestration.resources import HomeResource, ModelResource
 from tweet_profiles.privacy.generalise import to_scored
+from tweet_profiles.profiles.compute import why_not_scored
 from tweet_profiles.sentiment.scoring import score_tweets
 from tweet_profiles.tables import partition_file, read_table, write_table
 
@@ -26,12 +27,12 @@ NAME = "scored_tweets"
     group_name="sentiment",
     owners=OWNERS,
     kinds={"tensorflow", "parquet"},
-    code_version="1",
+    code_version="2",
     pool="model",
     check_specs=[checks.contract_spec(NAME)],
     description=(
         "Each tweet's sentiment (0 negative to 1 positive), label and subjectivity, under HMAC-SHA256 pseudonyms. "
-        "No text, handle, name, bio, location or id."
+        "No text, handle, name, bio, location or id. What the model cannot read has no score, and says why."
     ),
 )
 def scored_tweets(
@@ -50,19 +51,43 @@ def scored_tweets(
         found = checks.faults(scored, SCORED_TWEETS)
         yield from checks.stop_on(NAME, found, len(scored))
         write_table(partition_file(opened.scored, partition), scored)
-        scores.append(scored[["sentiment", "subjectivity", "label"]])
+        scores.append(scored[["sentiment", "label"]].dropna())
+        context.add_asset_metadata(
+            {"model_version": scorer.version, **facts_of(scored, scorer.languages)}, partition_key=partition
+        )
     every = pd.concat(scores)
     yield dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": len(every),
-            "tweets": len(every),
-            "model_version": scorer.version,
-            "sentiment_mean": float(every["sentiment"].mean()) if len(every) else 0.0,
-            **{f"{label}_share": float((every["label"] == label).mean()) for label in LABELS if len(every)},
-            "sentiment": inline_plot(
+            "sentiment_of_the_run": inline_plot(
                 plots.png_bytes(plots.sentiment_histogram(every["sentiment"].to_numpy(), every["label"].to_numpy())),
                 "Distribution of sentiment",
             ),
         },
         check_results=[checks.check_result(NAME, [], len(every))],
     )
+
+
+def facts_of(scored: pd.DataFrame, languages: frozenset[str]) -> dict[str, dg.MetadataValue]:
+    """What the UI shows of a batch's SCORED_TWEETS; `languages` are those that the model reads."""
+    scores = scored.dropna(subset=["sentiment"])
+    facts: dict[str, dg.MetadataValue] = {
+        "dagster/partition_row_count": dg.MetadataValue.int(len(scored)),
+        "tweets": dg.MetadataValue.int(len(scored)),
+        "scored": dg.MetadataValue.int(len(scores)),
+        "not_scored": dg.MetadataValue.text(not_scored(why_not_scored(scored))),
+        "languages_scored": dg.MetadataValue.text(", ".join(sorted(languages))),
+        "passed_on": dg.MetadataValue.int(int(scored["is_retweet"].fillna(False).sum())),
+    }
+    if len(scores):
+        facts["sentiment_mean"] = dg.MetadataValue.float(float(scores["sentiment"].mean()))
+        facts |= {
+            f"{label}_share": dg.MetadataValue.float(float((scores["label"] == label).mean())) for label in LABELS
+        }
+    return facts
+
+
+def not_scored(reasons: pd.Series) -> str:
+    """Reasons counted in words: `not scored (es 120, tr 14, no text 3)`."""
+    counts = reasons.dropna().value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    told = ", ".join(f"{reason} {count}" for reason, count in counts.items())
+    return f"not scored ({told})" if told else "all scored"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tweet_profiles.contracts import SCORED_TWEETS, USER_PROFILES
 from tweet_profiles.orchestration import checks
-from tweet_profiles.orchestration.assets.metadata import OWNERS, table
+from tweet_profiles.orchestration.assets.metadata import OWNERS
 from tweet_profiles.orchestration.partitions import BATCHES
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.profiles.store import FoldResult, ProfileStore
@@ -25,7 +25,7 @@ NAME = "user_profiles"
     group_name="profiles",
     owners=OWNERS,
     kinds={"mongodb"},
-    code_version="1",
+    code_version="2",
     pool="profiles",
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     check_specs=[checks.contract_spec(NAME)],
@@ -41,15 +41,16 @@ def user_profiles(
     folder = home.open().scored
     with mongo.database() as database:
         store = ProfileStore(database)
-        rows: list[dict[str, Any]] = []
 
         def batches() -> Iterator[tuple[str, pd.DataFrame]]:
             for partition in context.partition_keys:
                 yield partition, read_table(partition_file(folder, partition), SCORED_TWEETS, "scored_tweets")
 
         def tell(batch: str, outcome: FoldResult) -> None:
-            new, replaced, known = outcome.tweets_new, outcome.tweets_replaced, outcome.tweets_known
-            rows.append({"batch": batch, "new tweets": new, "replaced": replaced, "known": known})
+            changes = {"new": outcome.tweets_new, "replaced": outcome.tweets_replaced, "known": outcome.tweets_known}
+            context.add_asset_metadata(
+                {f"tweets_{name}": count for name, count in changes.items()}, partition_key=batch
+            )
 
         folded = store.fold_all(batches(), tell)
         total = store.count()
@@ -61,12 +62,8 @@ def user_profiles(
         metadata={
             "dagster/row_count": total,
             "profiles": total,
-            "profiles_created": folded.created,
-            "profiles_updated": folded.updated,
-            "tweets_new": folded.tweets_new,
-            "tweets_replaced": folded.tweets_replaced,
-            "tweets_known": folded.tweets_known,
-            "batches": table(rows),
+            "profiles_created_by_the_run": folded.created,
+            "profiles_updated_by_the_run": folded.updated,
         },
         check_results=[checks.check_result(NAME, [], len(folded.authors))],
     )
