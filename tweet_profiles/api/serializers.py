@@ -12,7 +12,7 @@ from rest_framework import exceptions, parsers, serializers
 
 from tweet_profiles.api.keys import ROLES
 from tweet_profiles.api.reader import SORTS
-from tweet_profiles.contracts import CLIENT_KINDS, LABELS, PARTS_OF_DAY, VERIFIED_KINDS
+from tweet_profiles.contracts import CLIENT_KINDS, LABELS, NOT_SCORED, PARTS_OF_DAY, VERIFIED_KINDS
 from tweet_profiles.segments.features import FEATURES
 
 MOST_ACCOUNTS, MOST_TEXTS, MOST_CHARACTERS = 1_000, 100, 4_000
@@ -473,9 +473,11 @@ class ScoreQuestion(Question):
 class Score(serializers.Serializer):
     """The scores of a text."""
 
-    sentiment = serializers.FloatField(help_text="0 negative to 1 positive")
-    subjectivity = serializers.FloatField(help_text="0 objective to 1 subjective")
-    label = serializers.ChoiceField(LABELS)
+    sentiment = serializers.FloatField(allow_null=True, help_text="0 negative to 1 positive; null if not scored")
+    subjectivity = serializers.FloatField(allow_null=True, help_text="0 objective to 1 subjective; null if not scored")
+    label = serializers.ChoiceField(LABELS, allow_null=True)
+    not_scored = serializers.ChoiceField(NOT_SCORED, allow_null=True, help_text="why there is no score")
+    language = serializers.CharField(allow_null=True, help_text="BCP 47, as detected; null if nobody can tell")
 
 
 class Scored(serializers.Serializer):

@@ -41,7 +41,8 @@ from tweet_profiles.release.counts import about, told
 from tweet_profiles.release.shown import Snapshot, segment_history, significant
 from tweet_profiles.segments.features import FEATURES, Scaler
 from tweet_profiles.segments.kmeans import assign
-from tweet_profiles.sentiment.scoring import TextScorer, load_scorer
+from tweet_profiles.sentiment.lines import score_entries
+from tweet_profiles.sentiment.scoring import TextScorer, load_scorer, score_tweets
 from tweet_profiles.settings import load_settings
 
 KEPT = Kept(32 * 1024 * 1024)
@@ -440,12 +441,8 @@ class ScoreView(APIView):
         question = shapes.ScoreQuestion(data=request.data)
         question.is_valid(raise_exception=True)
         scorer = self._load()
-        scores = scorer.score(question.validated_data["texts"])
-        columns = [scores[name].tolist() for name in ("sentiment", "subjectivity", "label")]
-        rows = [
-            {"sentiment": round(sentiment, 4), "subjectivity": round(subjectivity, 4), "label": str(label)}
-            for sentiment, subjectivity, label in zip(*columns, strict=True)
-        ]
+        texts = question.validated_data["texts"]
+        rows = score_entries(score_tweets(scorer, texts, [None] * len(texts)))
         return HttpResponse(
             orjson.dumps({"model_version": scorer.version, "scores": rows}), content_type="application/json"
         )

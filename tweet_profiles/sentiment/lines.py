@@ -1,12 +1,15 @@
-"""Scores as JSON lines: what `tweet-profiles score` prints.
+"""Scores as plain values and as JSON lines: what `tweet-profiles score` prints and the API answers.
 
-What belongs here: lines of text to lines of JSON, in order. What does not: reading or writing streams.
+What belongs here: scores to values, lines of text to lines of JSON, in order. What does not: reading or writing
+streams.
 """
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import orjson
+import pandas as pd
 
 from tweet_profiles.sentiment.scoring import Scorer, score_tweets
 
@@ -15,18 +18,27 @@ LINES_AT_ONCE = 2000
 
 
 def score_lines(scorer: Scorer, lines: Iterable[str]) -> Iterator[str]:
-    """One JSON object a text, in the same order: sentiment, label, subjectivity; all null, with why and the language as
-    far as it is known, where there is no score.
-    """
+    """One JSON object a text, in the same order; see `score_entries`."""
     waiting = iter(lines)
     while chunk := list(islice(waiting, LINES_AT_ONCE)):
-        scores = score_tweets(scorer, chunk, [None] * len(chunk))
-        columns = (scores[name].tolist() for name in ("sentiment", "label", "subjectivity", "not_scored", "lang"))
-        for sentiment, label, subjectivity, reason, language in zip(*columns, strict=True):
-            if reason is not None:
-                why = {"not_scored": reason, "lang": language}
-                entry = {"sentiment": None, "label": None, "subjectivity": None, **why}
-            else:
-                # float32 would print as 0.9300000071525574.
-                entry = {"sentiment": round(sentiment, 4), "label": label, "subjectivity": round(subjectivity, 4)}
+        for entry in score_entries(score_tweets(scorer, chunk, [None] * len(chunk))):
             yield orjson.dumps(entry).decode()
+
+
+def score_entries(scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """What `scoring.score_tweets` returns as plain values: sentiment, label, subjectivity, not_scored, language.
+
+    Where there is no score these are None and `not_scored` says why; the language is None where nobody can tell it.
+    """
+    columns = (scores[name].tolist() for name in ("sentiment", "label", "subjectivity", "not_scored", "lang"))
+    return [
+        {
+            # float32 would print as 0.9300000071525574.
+            "sentiment": round(sentiment, 4) if reason is None else None,
+            "label": label if reason is None else None,
+            "subjectivity": round(subjectivity, 4) if reason is None else None,
+            "not_scored": reason,
+            "language": language,
+        }
+        for sentiment, label, subjectivity, reason, language in zip(*columns, strict=True)
+    ]

@@ -118,7 +118,9 @@ def test_an_account_at_a_centre_is_assigned_to_it(api: Api) -> None:
 
 def test_texts_get_the_scores_of_the_shipped_model_in_their_order(api: Api) -> None:
     scores = api.post("score", {"texts": ["I love it", "", "It broke again, terrible"]}).json()["scores"]
-    assert [score["label"] for score in scores] == ["positive", "neutral", "negative"]
+    assert [score["label"] for score in scores] == ["positive", None, "negative"]
+    assert [score["not_scored"] for score in scores] == [None, "no text", None]
+    assert (scores[1]["sentiment"], scores[1]["language"]) == (None, None)
 
 
 def test_means_are_shown_in_steps_that_no_single_author_moves_further(api: Api) -> None:

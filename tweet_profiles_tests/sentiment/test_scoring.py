@@ -130,15 +130,15 @@ def test_the_command_scores_arguments_and_lines_in_their_order(command: Command)
     lines = [json.loads(line) for line in from_lines.stdout.splitlines()]
     assert [json.loads(line) for line in from_arguments.stdout.splitlines()] == lines[:3]
     assert len(lines) == 4
-    assert all(set(line) == {"sentiment", "label", "subjectivity"} for line in lines[:3])
-    assert lines[3] == dict.fromkeys(("sentiment", "label", "subjectivity", "lang")) | {"not_scored": "no text"}
+    assert all(line["not_scored"] is None and line["language"] == "en" for line in lines[:3])
+    assert lines[3] == dict.fromkeys(("sentiment", "label", "subjectivity", "language")) | {"not_scored": "no text"}
     assert [line["label"] for line in lines[:2]] == ["positive", "negative"]
 
 
 def test_the_command_does_not_score_what_the_model_cannot_read(command: Command) -> None:
     done = command("score", "el servicio fue pésimo, no vuelvo nunca más")
     assert json.loads(done.stdout) == {
-        "sentiment": None, "label": None, "subjectivity": None, "not_scored": "language", "lang": "es",
+        "sentiment": None, "label": None, "subjectivity": None, "not_scored": "language", "language": "es",
     }  # fmt: skip
 
 
