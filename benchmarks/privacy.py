@@ -29,7 +29,7 @@ from tweet_profiles.release.attack import attack
 from tweet_profiles.segments.elbow import choose_k
 from tweet_profiles.segments.features import build_features, matrix_of
 from tweet_profiles.segments.kmeans import fit, sweep
-from tweet_profiles.sources.archive import import_paths
+from tweet_profiles.sources.files import import_paths
 
 AUTHORS = 100_000
 K = 5
@@ -46,7 +46,7 @@ def authors_of(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     with TemporaryDirectory() as folder:
         home = Home.open(Path(folder))
         zone = LandingZone(home, batch_size=1_000_000)
-        import_paths([path], zone, home, show_progress=False)
+        import_paths([path], zone)
         batches = zone.keys()
         raw = pd.concat([raw_frame(zone.read(key)).frame for key in batches], ignore_index=True)
     texts, languages = (raw[name].astype(object).where(raw[name].notna(), None).tolist() for name in ("text", "lang"))

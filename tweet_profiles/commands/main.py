@@ -9,9 +9,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,9 +18,10 @@ from rich.table import Table
 
 from tweet_profiles.commands.api import api_app
 from tweet_profiles.commands.database import db_app, release_app
+from tweet_profiles.commands.imports import import_app
 from tweet_profiles.commands.subject import subject_app
 from tweet_profiles.commands.x import x_app
-from tweet_profiles.errors import SettingError, TweetProfilesError
+from tweet_profiles.errors import TweetProfilesError
 from tweet_profiles.home import Home
 from tweet_profiles.logs import configure_logs
 from tweet_profiles.sentiment.errors import ModelError
@@ -34,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(import_app)
 app.add_typer(db_app)
 app.add_typer(release_app)
 app.add_typer(x_app)
@@ -59,33 +60,6 @@ def _start() -> None:
 def _open() -> tuple[Settings, Home]:
     settings = load_settings()
     return settings, Home.open(settings.home)
-
-
-@app.command("import")
-def import_archives(
-    paths: Annotated[list[Path], typer.Argument(help="files, or folders of files", show_default=False)],
-    *,
-    column: Annotated[
-        list[str] | None, typer.Option(help="FIELD=COLUMN: which column of a CSV holds a field", show_default=False)
-    ] = None,
-    value: Annotated[
-        list[str] | None,
-        typer.Option(help="FIELD=VALUE: one value for all rows of a field that a CSV lacks", show_default=False),
-    ] = None,
-    encoding: Annotated[str, typer.Option(help="encoding of CSV files")] = "utf-8",
-) -> None:
-    """Land the tweets of archive files: X API v2 pages, twarc2 lines, v1.1 JSON, CSV; plain or gzip."""
-    from tweet_profiles.landing.zone import LandingZone
-    from tweet_profiles.sources.archive import CsvOptions, import_paths
-
-    options = CsvOptions(_pairs("--column", column), _pairs("--value", value), encoding)
-    settings, home = _open()
-    zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
-    report = import_paths(paths, zone, home, options=options)
-    console.print(f"Imported {_counts(asdict(report))}.")
-    for file in report.quarantine_files:
-        console.print(f"Quarantined records, with line and reason: {file}", soft_wrap=True)
-    console.print("`tweet-profiles run` takes them to profiles; so does the sensor of `tweet-profiles dev`.")
 
 
 @app.command()
@@ -207,15 +181,15 @@ def demo(
     """Make the sample, run the whole chain over it and show the groups."""
     from tweet_profiles.database.local_server import LocalServer
     from tweet_profiles.landing.zone import LandingZone
-    from tweet_profiles.sources.archive import import_paths
+    from tweet_profiles.sources.files import import_paths
     from tweet_profiles.sources.sample import generate
 
     settings, home = _open()
     zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
     with console.status("Making the sample"):
         pages = generate(home.private / "sample" / "pages.jsonl", seed=seed, tweets=tweets)
-    report = import_paths([pages], zone, home)
-    console.print(f"Imported the sample: {_counts(asdict(report))}.")
+    report = import_paths([pages], zone)
+    console.print(f"Imported the sample: {report.summary()}.")
     try:
         run(cluster=True)
     finally:
@@ -249,22 +223,10 @@ def dev(
     os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
 
 
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    pairs = [entry.partition("=") for entry in given or []]
-    for name, sign, _ in pairs:
-        if not sign or not name:
-            raise SettingError(f"{option} {name}: should read {option} FIELD=...")
-    return {name: value for name, _, value in pairs}
-
-
 def _stdin_lines() -> Iterator[str]:
     # Not split on \r or other separators: one line in is one line out. Bad bytes become replacement characters.
     reader = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace", newline="\n")
     yield from reader
-
-
-def _counts(report: dict[str, Any]) -> str:
-    return ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in report.items() if isinstance(value, int))
 
 
 def _show_segments(settings: Settings, home: Home) -> None:

@@ -23,7 +23,7 @@ from tweet_profiles.orchestration.instance import dagster_instance, execute
 from tweet_profiles.orchestration.partitions import NAME as PARTITIONS
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.segments.store import SegmentStore
-from tweet_profiles.sources.archive import import_paths
+from tweet_profiles.sources.files import import_paths
 from tweet_profiles.sources.sample import generate
 from tweet_profiles_tests.conftest import Command, executable
 
@@ -38,7 +38,7 @@ def landed(home: Home, own_database: str, monkeypatch: pytest.MonkeyPatch) -> La
     """A home in which a small sample has landed in several batches."""
     monkeypatch.setenv("TWEET_PROFILES_BATCH_SIZE", str(BATCH))
     zone = LandingZone(home, batch_size=BATCH)
-    import_paths([generate(home.private / "sample.jsonl", tweets=TWEETS)], zone, home, show_progress=False)
+    import_paths([generate(home.private / "sample.jsonl", tweets=TWEETS)], zone)
     return zone
 
 
