@@ -298,6 +298,8 @@ SCALED_FEATURES = pa.DataFrameSchema(
             [pa.Check(lambda column: np.isfinite(column).all(), error="every value is finite")],
             regex=True,
             nullable=False,
+            # None at all where everybody is the same in everything: clustering says so in a sentence.
+            required=False,
         ),
     },
     name="scaled_features",

@@ -40,7 +40,7 @@ def timelines(tweets: pd.DataFrame, k: int) -> list[dict[str, Any]]:
         return []
     day = tweets["day"]
     table = tweets.assign(
-        week=day - pd.to_timedelta(day.dt.weekday, unit="D"),
+        week=day - pd.to_timedelta(day.dt.day_of_week, unit="D"),
         scored=tweets["own"] & tweets["sentiment"].notna(),
         unscored=tweets["own"] & tweets["sentiment"].isna(),
     )

@@ -324,6 +324,8 @@ _FORMATS = (
 MIN_LANGUAGE_SHARE = 0.05
 """A language of fewer of a segment's tweets is not worth targeting."""
 MAX_KEYWORDS = 6
+_LARGEST = 9.2e18
+"""The largest number that a document of MongoDB can hold, about."""
 
 
 def campaign(facts: dict[str, Any]) -> dict[str, Any]:
@@ -470,8 +472,8 @@ def _number(value: float) -> str:
 
 
 def _two_digits(value: float) -> int:
-    """Rounded to two significant digits, which is as much as a size of an audience can mean."""
-    whole = round(value)
+    """Rounded to two significant digits, which is as much as a size of an audience can mean; what MongoDB can hold."""
+    whole = round(min(value, _LARGEST))
     return round(whole, 2 - len(str(abs(whole))))
 
 

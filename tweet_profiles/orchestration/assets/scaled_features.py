@@ -12,6 +12,7 @@ from tweet_profiles.orchestration import checks
 from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot, table
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.release.counts import about
 from tweet_profiles.segments.features import (
     DEFAULT_FEATURES,
     FEATURES,
@@ -68,8 +69,9 @@ def scaled_features(
     write_atomically(opened.plots / CORRELATION_FILE, lambda file: file.write(picture))
     yield dg.MaterializeResult(
         metadata={
-            "dagster/row_count": len(matrix.frame),
-            "authors": len(matrix.frame),
+            # Beside the rows of the release an exact count would leave the withheld authors.
+            "dagster/row_count": about(len(matrix.frame), home.settings().k_anonymity),
+            "authors": about(len(matrix.frame), home.settings().k_anonymity),
             "features": len(matrix.scaler.columns),
             "feature_table": table(describe_features(matrix)),
             "correlation": inline_plot(picture, "Correlation of the features"),
