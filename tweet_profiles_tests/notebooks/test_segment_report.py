@@ -10,6 +10,7 @@ from tweet_profiles.home import Home
 from tweet_profiles.notebooks import NotebookError, run_notebook
 from tweet_profiles.orchestration.assets.segment_report import NOTEBOOK, segment_report
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
+from tweet_profiles.release.store import ReleaseStore, make_release
 from tweet_profiles_tests.segments.made import KINDS, made_profiles, night, save
 
 
@@ -29,6 +30,8 @@ def test_the_notebook_is_run_and_kept_as_a_page(home: Home, own_database: str) -
     with MongoResource(home=HomeResource(root=str(home.root))).database() as database:
         save(database, profiles)
         version, result = night(database, profiles, k=len(KINDS), k_min=len(KINDS), k_max=len(KINDS))
+        release, _ = make_release(database, version, model_version="m1", k=5)
+        ReleaseStore(database).switch(release)
     done, _ = materialized(home)
     assert done.success
     told: dict[str, Any] = {
@@ -44,9 +47,9 @@ def test_the_notebook_is_run_and_kept_as_a_page(home: Home, own_database: str) -
     assert "<style" not in told["report"] and "<table" not in told["report"]
 
 
-def test_without_a_clustering_it_is_said_what_to_do_first(home: Home, own_database: str) -> None:
+def test_without_a_release_it_is_said_what_to_do_first(home: Home, own_database: str) -> None:
     done, _ = materialized(home)
-    assert not done.success and "materialize customer_clusters first" in failure_of(done)
+    assert not done.success and "materialize released_profiles first" in failure_of(done)
     assert list(home.exports.iterdir()) == []
 
 
@@ -54,7 +57,7 @@ def test_a_notebook_that_stops_is_named_with_its_error_and_the_last_report_stays
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_database: str
 ) -> None:
     (home.exports / f"{NOTEBOOK}.html").write_text("the last one")
-    with pytest.raises(NotebookError, match=rf"{NOTEBOOK}.ipynb stopped with AssertionError: there is no clustering"):
+    with pytest.raises(NotebookError, match=rf"{NOTEBOOK}.ipynb stopped with AssertionError: there is no release"):
         run_notebook(NOTEBOOK, home)
     assert (home.exports / f"{NOTEBOOK}.html").read_text() == "the last one"
     with pytest.raises(NotebookError, match=r"nothing.ipynb is not there"):

@@ -1,4 +1,4 @@
-"""segment_report: the notebook `03_reading_segments`, run on the current segments and kept as a page.
+"""segment_report: the notebook `03_reading_segments`, run on the released segments and kept as a page.
 
 nbclient rather than dagstermill: that is in beta, runs a changed copy of a notebook while this runs it as an analyst
 does, and shows it by a page of the Dagster UI that opens only what lies below the server's working directory.
@@ -10,7 +10,7 @@ from tweet_profiles.errors import TweetProfilesError
 from tweet_profiles.notebooks import run_notebook
 from tweet_profiles.orchestration.assets.metadata import OWNERS
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
-from tweet_profiles.segments.store import SegmentStore
+from tweet_profiles.release.shown import read_snapshot
 
 NAME = "segment_report"
 NOTEBOOK = "03_reading_segments"
@@ -18,31 +18,32 @@ NOTEBOOK = "03_reading_segments"
 
 @dg.asset(
     name=NAME,
-    deps=["customer_clusters"],
+    deps=["released_profiles"],
     group_name="segments",
     owners=OWNERS,
     kinds={"jupyter"},
     code_version="1",
     pool="clustering",
     description=(
-        "The notebook that reads the segments, run from top to bottom on the current clustering: aggregates alone. "
+        "The notebook that reads the segments, run from top to bottom on the current release: aggregates alone. "
         "Shown here as `report`, and kept as a page among the exports."
     ),
 )
 def segment_report(home: HomeResource, mongo: MongoResource) -> dg.MaterializeResult:
     """Run the notebook and attach it."""
     with mongo.database() as database:
-        current = SegmentStore(database).current()
+        current = read_snapshot(database)
     if current is None:
-        raise dg.Failure("there is no clustering yet: materialize customer_clusters first", allow_retries=False)
+        raise dg.Failure("there is no release yet: materialize released_profiles first", allow_retries=False)
     try:
         rendered = run_notebook(NOTEBOOK, home.open())
     except TweetProfilesError as error:
         raise dg.Failure(f"{error}. The last report stays.", allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={
-            "clustering": current.version,
-            "segments": current.k,
+            "release": current.version,
+            "clustering": current.clustering["_id"],
+            "segments": len(current.segments),
             "report": dg.MetadataValue.md(rendered.markdown),
             "page": dg.MetadataValue.path(rendered.page),
         }
