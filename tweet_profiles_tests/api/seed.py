@@ -42,7 +42,9 @@ def write_clustering(database: Database[dict[str, Any]], night: int, authors: in
         }
     )  # fmt: skip
     for number, name in enumerate(NAMES):
-        mood = random.dirichlet([4, 5, 2])
+        mood = random.dirichlet([4, 5, 2]).tolist()
+        # Of the third nobody's mood or hours are known.
+        known = number != 2
         database.segments.insert_one(
             {
                 "_id": f"{version}/{number}", "version": version, "segment": number, "name": name,
@@ -52,9 +54,15 @@ def write_clustering(database: Database[dict[str, Any]], night: int, authors: in
                     {"feature": "sentiment_mean", "label": "sentiment", "effect": -0.4, "mean": 0.31, "rest": 0.6},
                 ],
                 "typical": {"followers": 1584.0, "posts": 631.0},
-                "positive_share": float(mood[0]), "neutral_share": float(mood[1]), "negative_share": float(mood[2]),
-                "sentiment_mean": 0.6134, "subjectivity_mean": 0.4412, "tweets": 4000, "tweets_per_author": 4.0,
-                "share_of_tweets": float(shares[number]), "best_hours": [8, 9, 18, 19], "part_of_day": "evening",
+                **{f"{name}_share": share if known else None
+                   for name, share in zip(("positive", "neutral", "negative"), mood, strict=True)},
+                "sentiment_mean": 0.6134 if known else None, "subjectivity_mean": 0.4412 if known else None,
+                "tweets": 4013, "tweets_own": 3007, "tweets_passed_on": 1006, "tweets_scored": 2412 if known else 0,
+                "passed_on": {"positive": 0.701, "neutral": 0.2, "negative": 0.099} if number == 0 else None,
+                "not_scored": {"es": 481, "no text": 114} if known else {"tr": 3007}, "retweets_known": True,
+                "tweets_per_author": 4.0, "share_of_tweets": float(shares[number]),
+                "best_hours": [8, 9, 18, 19] if known else [], "part_of_day": "evening" if known else None,
+                "not_known": [] if known else ["sentiment_mean", "subjectivity_mean"],
                 "languages": {"en": 0.8123, "de": 0.1877}, "clients": {"mobile": 0.7, "web": 0.3},
                 "topics": {"brand": 120, "launch": 40}, "confidence": 0.5, "is_outlier_group": number == 3, "brief": "",
             }
@@ -100,12 +108,19 @@ def write_release(
         [
             {"_id": f"{version}/{segment}/{day}", "release": version, "segment": segment,
              "day": START - timedelta(days=90 - day), "period": "day", "tweets": 40, "authors": 20,
-             "sentiment_mean": round(float(0.55 + 0.1 * np.sin(day / 9 + (segment or 0)) + random.normal(0, 0.02)), 2),
-             "positive_share": 0.4, "neutral_share": 0.4, "negative_share": 0.2}
+             **_mood_of(day, segment, random)}
             for segment in (None, 0, 1, 2, 3) for day in range(90)
         ]
     )  # fmt: skip
     return version
+
+
+def _mood_of(day: int, segment: int | None, random: np.random.Generator) -> dict[str, Any]:
+    """Of a day on which enough could be scored, or of one on which not."""
+    names = ("sentiment_mean", "positive_share", "neutral_share", "negative_share")
+    mean = round(float(0.55 + 0.1 * np.sin(day / 9 + (segment or 0)) + random.normal(0, 0.02)), 2)
+    values = (None,) * 4 if day % 30 == 7 else (mean, 0.4, 0.4, 0.2)
+    return {**dict(zip(names, values, strict=True)), "not_scored": None if day % 30 == 7 else 6}
 
 
 def switch(database: Database[dict[str, Any]], version: str) -> None:
@@ -114,7 +129,10 @@ def switch(database: Database[dict[str, Any]], version: str) -> None:
 
 
 def _group(random: np.random.Generator, group: int, mark: float | None) -> dict[str, Any]:
-    sentiment = round(float(random.integers(0, 21)) * 0.05, 2)
+    sentiment: float | None = round(float(random.integers(0, 21)) * 0.05, 2)
+    label = "negative" if (sentiment or 0) < 0.4 else "positive" if (sentiment or 0) > 0.6 else "neutral"
+    if group % 7 == 3:
+        sentiment = None
     return {
         "group": group,
         "segment": int(random.choice(4, p=[0.4, 0.3, 0.2, 0.1])),
@@ -130,9 +148,9 @@ def _group(random: np.random.Generator, group: int, mark: float | None) -> dict[
         **{name: round(float(random.integers(0, 21)) * 0.05, 2)
            for name in ("retweet_share", "reply_share", "link_share", "media_share")},
         "likes_per_tweet": float(random.integers(0, 90)), "retweets_per_tweet": float(random.integers(0, 30)),
-        "active_part": str(random.choice(PARTS_OF_DAY)),
+        "active_part": None if group % 11 == 3 else str(random.choice(PARTS_OF_DAY)),
         "last_seen_month": f"2026-{random.integers(1, 4):02d}",
         "sentiment_mean": sentiment,
-        "sentiment_label": "negative" if sentiment < 0.4 else "positive" if sentiment > 0.6 else "neutral",
-        "subjectivity_mean": round(float(random.integers(0, 21)) * 0.05, 2),
+        "sentiment_label": None if sentiment is None else label,
+        "subjectivity_mean": None if sentiment is None else round(float(random.integers(0, 21)) * 0.05, 2),
     }  # fmt: skip

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from tweet_profiles.api.reader import SORTS, step_for
+from tweet_profiles.api.reader import SORTS
 from tweet_profiles.api.table import COLUMNS
+from tweet_profiles.release.shown import segment_history, step_for
 from tweet_profiles_tests.api.seed import NAMES, K
 from tweet_profiles_tests.api.served import Api
 from tweet_profiles_tests.conftest import Command
@@ -58,7 +59,10 @@ def test_withheld_authors_below_k_are_not_counted_out(api: Api) -> None:
 def test_pages_in_any_order_hold_every_row_once(api: Api, sort: str) -> None:
     rows = _all_rows(api, f"sort={sort}")
     values = [row[sort.removeprefix("-")] for row in rows]
-    assert values == sorted(values, reverse=sort.startswith("-"))
+    known = [value for value in values if value is not None]
+    assert known == sorted(known, reverse=sort.startswith("-"))
+    assert values == known + [None] * (len(values) - len(known)), "what is not known comes last, whichever way"
+    assert (len(known) < len(values)) == (sort.lstrip("-") in ("sentiment_mean", "subjectivity_mean"))
     groups = [row["group"] for row in rows]
     assert len(rows) == 1000
     assert all(groups.count(group) == K for group in set(groups))
@@ -69,7 +73,7 @@ def test_filters_choose_what_they_say(api: Api) -> None:
     asked = "segment=1&sentiment_min=0.3&sentiment_max=0.9&language=de&tweets_min=5"
     expected = [
         row for row in everything
-        if row["segment"] == 1 and 0.3 <= row["sentiment_mean"] <= 0.9 and row["main_language"] == "de"
+        if row["segment"] == 1 and 0.3 <= (row["sentiment_mean"] or 0) <= 0.9 and row["main_language"] == "de"
         and row["tweets_seen"] >= 5
     ]  # fmt: skip
     assert sorted(map(str, _all_rows(api, asked))) == sorted(map(str, expected))
@@ -128,7 +132,51 @@ def test_means_are_shown_in_steps_that_no_single_author_moves_further(api: Api) 
         step = step_for(segment["authors"])
         assert step >= 1 / segment["authors"]
         for name in ("positive_share", "sentiment_mean", "subjectivity_mean"):
-            assert abs(segment[name] / step - round(segment[name] / step)) < 1e-6
+            value = segment[name] or 0
+            assert abs(value / step - round(value / step)) < 1e-6
+
+
+def test_what_is_not_known_of_a_segment_is_null_and_said_in_its_brief(api: Api) -> None:
+    segment = api.get("segments/2").json()["segment"]
+    assert segment["positive_share"] is segment["sentiment_mean"] is segment["part_of_day"] is None
+    assert segment["best_hours"] == [] and segment["not_scored"] == {"tr": 3000}
+    bars = {bar["feature"]: bar["value"] for bar in segment["fingerprint"]}
+    assert bars["sentiment_mean"] is None and bars["followers"] is not None
+    answer = api.get("segments/2/brief").json()
+    assert answer["campaign"]["mood"] is None and answer["campaign"]["part_of_day"] is None
+    assert "Mood: not known" in answer["brief"] and "best hours not known" in answer["brief"]
+    assert "Not scored: tr 3,000." in answer["brief"]
+
+
+def test_what_is_passed_on_is_told_apart_from_own_words(api: Api) -> None:
+    segment = api.get("segments/0").json()["segment"]
+    assert segment["passed_on"] == {"positive": 0.7, "neutral": 0.2, "negative": 0.1}
+    assert (segment["tweets"], segment["tweets_own"], segment["tweets_passed_on"]) == (4000, 3000, 1000)
+    told = api.get("segments/0/brief").json()["brief"]
+    assert "Reposts: 1,000 of their 4,000 tweets; what they pass on is 70% positive, 20% neutral, 10% negative." in told
+
+
+def test_authors_without_a_known_mood_are_counted_as_such(api: Api) -> None:
+    moods = api.get("overview").json()["moods"]
+    assert moods["not_known"] == 145 and sum(moods.values()) == 1000
+
+
+def test_days_on_which_too_few_could_be_scored_have_no_mood(api: Api) -> None:
+    periods = api.get("timelines").json()["periods"]
+    unknown = [row for row in periods if row["sentiment_mean"] is None]
+    assert len(unknown) == 3 and all(row["tweets"] == 40 and row["positive_share"] is None for row in unknown)
+
+
+def test_nights_in_which_a_segment_was_too_small_are_not_shown(api: Api) -> None:
+    oldest = api.database.clusterings.find_one(sort=[("created", 1)])
+    assert oldest is not None
+    nights = [
+        {**oldest, "_id": f"v{number}", "shares": {"1": share}, "authors": 100}
+        for number, share in enumerate((0.04, 0.05, 0.5))
+    ]
+    shown = segment_history(1, nights, K)
+    assert [night["version"] for night in shown] == ["v2", "v1"]
+    assert all(night["authors"] >= K for night in shown)
 
 
 def test_the_timeline_can_be_cut_by_days(api: Api) -> None:
