@@ -39,7 +39,7 @@ def row(tweet: int, author: int, *, observed: int = 100, sentiment: float = 0.5,
 
 def frame(rows: list[Any]) -> pd.DataFrame:
     """SCORED_TWEETS of rows."""
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, dtype=object)
     for name in SCORED_TWEETS.columns:
         if name not in table:
             table[name] = None

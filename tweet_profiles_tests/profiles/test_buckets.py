@@ -97,10 +97,82 @@ def test_a_database_of_one_document_a_tweet_becomes_one_of_buckets_and_is_migrat
     assert {author: bucket.writes for author, bucket in stored.items()} == {key("a", 1): 3, key("a", 2): 1}
     assert [one[TWEET] for one in stored[key("a", 1)].rows] == [key("1", 1), key("1", 2)]
     assert store.status()["schema_version"] == SCHEMA_VERSION
-    store.recompute(sorted(stored))
     assert store.frame()["likes_per_tweet"].tolist() == [4, 7]
     store.prepare()
     assert dict(store.buckets()) == stored
+
+
+OLD_FIELDS = FIELDS[: FIELDS.index("has_hour")]
+
+
+def as_version_2(database: Database[dict[str, Any]]) -> None:
+    """Make of a folded database one that schema version 2 could have left."""
+    for bucket in list(database.scores.find()):
+        rows = [one[: len(OLD_FIELDS)] for one in unpack(bucket)]
+        database.scores.replace_one({"_id": bucket["_id"]}, {**bucket, "tweets": pack(rows)})
+    added = ["tweets_own", "tweets_passed_on", "tweets_scored", "not_scored", "retweet_share"]
+    database.command("collMod", "profiles", validator={})
+    database.profiles.update_many({}, {"$unset": dict.fromkeys(added, ""), "$set": {"schema_version": 2}})
+    database.state.update_one({"_id": "schema"}, {"$set": {"version": 2}})
+
+
+def test_stored_scores_get_the_fields_that_came_since_and_every_profile_is_computed_anew(
+    database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ProfileStore(database)
+    store.prepare()
+    store.fold(frame([row(n, n % 9, likes=n, is_retweet=n % 4 == 0, lang="en") for n in range(60)]), "b1")
+    database.profiles.update_many({}, {"$set": {"assignments.v1": {"segment": 4}}})
+    wanted, buckets_before = store.frame(), dict(store.buckets())
+    as_version_2(database)
+    # Killed when some buckets are filled up, and again when all are and some profiles are computed.
+    for dies_at in (4, 11):
+        seen: list[str] = []
+
+        def dying(one: Any, seen: list[str] = seen, dies_at: int = dies_at) -> Any:
+            seen.append(one[TWEET])
+            if len(seen) > dies_at * 6:
+                raise KeyboardInterrupt
+            return buckets.row_of_version_2(one)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr("tweet_profiles.profiles.schema.row_of_version_2", dying)
+            patch.setattr(ProfileStore, "recompute", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            store.prepare()
+        assert store.status()["schema_version"] == 2
+    store.prepare()
+    assert store.status()["schema_version"] == SCHEMA_VERSION
+    pd.testing.assert_frame_equal(store.frame(), wanted)
+    assert {author: bucket.rows for author, bucket in store.buckets()} == {
+        author: bucket.rows for author, bucket in buckets_before.items()
+    }
+    assert database.profiles.count_documents({"assignments.v1.segment": 4}) == 9
+    stored = list(database.profiles.find().sort("_id", 1))
+    store.prepare()
+    assert list(database.profiles.find().sort("_id", 1)) == stored
+
+
+def test_a_stored_language_that_says_none_is_forgotten_on_the_way() -> None:
+    old = [*rows_of(frame([row(1, 1, lang="en")]), "b1")[0][: len(OLD_FIELDS)]]
+    for told, kept in (("qme", None), ("und", None), ("in", "id"), ("en", "en")):
+        old[FIELDS.index("lang")] = told
+        new = buckets.row_of_version_2(old)
+        assert len(new) == len(FIELDS) and new[FIELDS.index("lang")] == kept
+        assert new[FIELDS.index("has_hour")] is True
+        assert buckets.row_of_version_2(new) == new
+
+
+def test_the_later_version_of_an_edited_tweet_wins_whatever_the_time_and_the_batch(
+    database: Database[dict[str, Any]],
+) -> None:
+    store = ProfileStore(database)
+    store.prepare()
+    versions = [(1, 0.1, 90), (2, 0.5, 10), (10, 0.9, 50), (9, 0.3, 95)]
+    for number in (2, 0, 3, 1):
+        version, sentiment, observed = versions[number]
+        store.fold(frame([row(1, 1, sentiment=sentiment, observed=observed) | {"version": version}]), f"b{number}")
+    found = store.frame().iloc[0]
+    assert (found["tweets_seen"], found["sentiment_mean"]) == (1, 0.9)
 
 
 def test_a_tweet_is_forgotten_and_its_author_with_the_last_one(database: Database[dict[str, Any]]) -> None:
