@@ -3,7 +3,6 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-export TWEET_PROFILES_HOME ?= $(CURDIR)/.tweet_profiles
 
 .PHONY: help setup setup-all demo dev test test-fast browser lint format docs lock clean
 
@@ -26,10 +25,10 @@ $(ALL): $(BASE)
 setup: $(BASE)  ## make .venv with what running needs (about 1.3 GB)
 setup-all: $(ALL)  ## add what training, notebooks and tests need (TensorFlow: 2.7 GB more)
 
-demo: setup  ## run the whole chain over the bundled sample and show the segments
+demo: setup  ## run the whole chain over made-up tweets, in a home of its own, and show the segments
 	@$(BIN)/tweet-profiles demo
 
-dev: setup  ## open the Dagster UI on the demo's data
+dev: setup  ## open the Dagster UI and the page: on your own home, or on the demo's if yours is empty
 	@$(BIN)/tweet-profiles dev
 
 lint: setup-all  ## ruff, the type checker and the rules of who may import whom

@@ -26,7 +26,6 @@ PRIVATE_DIR_MODE = 0o700
 SECRET_FILE_MODE = 0o600
 LAYOUT = 1
 """Of the folders and files of a home. A home of a higher one was made by a newer version."""
-LAYOUT_FILE = "home.json"
 _OURS = ("private/landing", "mongodb/server.json", "dagster/dagster.yaml")
 """By these a home is recognised that was made before homes named their layout."""
 _SAME_PROCESS_S = 2.0
@@ -106,6 +105,11 @@ class Home:
         return self.root / "pseudonym.check"
 
     @property
+    def layout_file(self) -> Path:
+        """By what a home is recognised, with the version of its folders and files."""
+        return self.root / "home.json"
+
+    @property
     def users(self) -> Path:
         """One file a process that uses this home for long."""
         return self.root / "users"
@@ -137,9 +141,9 @@ class Home:
                 folder.mkdir(exist_ok=True, mode=PRIVATE_DIR_MODE)
             with tempfile.TemporaryFile(dir=home.root):
                 pass
-            if not (home.root / LAYOUT_FILE).exists():
+            if not home.layout_file.exists():
                 layout = json.dumps({"layout": LAYOUT}).encode()
-                write_atomically(home.root / LAYOUT_FILE, lambda file: file.write(layout))
+                write_atomically(home.layout_file, lambda file: file.write(layout))
         except OSError as error:
             if error.errno in _FULL:
                 raise cannot_write(root, error) from error
@@ -152,7 +156,7 @@ class Home:
     @property
     def is_home(self) -> bool:
         """Whether the folder is a home of this product."""
-        return (self.root / LAYOUT_FILE).is_file() or any((self.root / name).exists() for name in _OURS)
+        return self.layout_file.is_file() or any((self.root / name).exists() for name in _OURS)
 
     @property
     def has_data(self) -> bool:
@@ -168,7 +172,7 @@ class Home:
                 f"{self.root} holds something else and no home of tweet_profiles: name an empty or a new folder in "
                 "TWEET_PROFILES_HOME"
             )
-        marker = self.root / LAYOUT_FILE
+        marker = self.layout_file
         if not marker.exists():
             return
         try:

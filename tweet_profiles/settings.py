@@ -40,7 +40,7 @@ def default_home() -> Path:
 
 def demo_home(home: Path) -> Path:
     """The demo's home, beside the given one, so that what is made up never mixes with a brand's tweets."""
-    return home.with_name(f"{home.name}_demo")
+    return home if home.name.endswith("_demo") else home.with_name(f"{home.name}_demo")
 
 
 def is_demo_home(home: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tweet_profiles.errors import HomeError
-from tweet_profiles.home import LAYOUT_FILE, Home, write_atomically
+from tweet_profiles.home import Home, write_atomically
 from tweet_profiles.settings import load_settings
 
 OTHER = "o" * 40
@@ -29,16 +29,16 @@ def test_a_folder_with_only_settings_in_it_becomes_a_home(tmp_path: Path) -> Non
 
 
 def test_a_home_from_before_layouts_were_named_is_taken_over(home: Home) -> None:
-    (home.root / LAYOUT_FILE).unlink()
+    home.layout_file.unlink()
     assert home.is_home and Home.open(home.root) == home
-    assert (home.root / LAYOUT_FILE).is_file()
+    assert home.layout_file.is_file()
 
 
 def test_a_home_of_a_newer_version_and_one_with_a_damaged_mark_are_refused(home: Home) -> None:
-    (home.root / LAYOUT_FILE).write_text('{"layout": 2}')
+    home.layout_file.write_text('{"layout": 2}')
     with pytest.raises(HomeError, match=r"made by a newer version .* upgrade"):
         Home.open(home.root)
-    (home.root / LAYOUT_FILE).write_text("{")
+    home.layout_file.write_text("{")
     with pytest.raises(HomeError, match="is damaged"):
         Home.open(home.root)
 

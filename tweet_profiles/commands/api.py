@@ -36,6 +36,7 @@ def serve(
     """Serve the REST API and the page."""
     from tweet_profiles.api.serve import LOOPBACK
     from tweet_profiles.api.serve import serve as start
+    from tweet_profiles.commands.ports import require_free
 
     settings = load_settings()
     if host not in LOOPBACK and not settings.api_https:
@@ -44,10 +45,12 @@ def serve(
             "TWEET_PROFILES_API_HTTPS=true and TWEET_PROFILES_API_HOSTS to its names"
         )
     home = Home.open(settings.home)
+    require_free(host, port, "--port")
     console.print(f"The page: http://{host}:{port}/   The API: http://{host}:{port}/api/v1/docs", soft_wrap=True)
     console.print("It asks for a key: `tweet-profiles api-key make NAME` makes one.")
     sys.stdout.flush()
-    start(home, host, port, workers or len(os.sched_getaffinity(0)), threads)
+    with home.in_use("serve"):
+        start(home, host, port, workers or len(os.sched_getaffinity(0)), threads)
 
 
 @keys_app.command()

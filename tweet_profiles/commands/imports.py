@@ -106,7 +106,7 @@ def import_files(
         _fail([reason for reason in refused if reason is not None], len(refused))
         return
     zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
-    with _progress() as advance:
+    with home.in_use("import"), _progress() as advance:
         report = import_paths(paths, zone, options=options, advance=advance)
     show_report(report)
     if report.landed:

@@ -5,8 +5,6 @@ they need when they run, so that `--help` answers at once.
 """
 
 import io
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,18 +12,19 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from tweet_profiles.commands.api import api_app
+from tweet_profiles.commands.chain import chain_app
 from tweet_profiles.commands.database import db_app, release_app
+from tweet_profiles.commands.homes import DemoOption, HomeOption, homes_app, use_home
 from tweet_profiles.commands.imports import import_app
 from tweet_profiles.commands.subject import subject_app
 from tweet_profiles.commands.x import x_app
-from tweet_profiles.errors import TweetProfilesError
+from tweet_profiles.errors import HomeError, TweetProfilesError
 from tweet_profiles.home import Home
 from tweet_profiles.logs import configure_logs
 from tweet_profiles.sentiment.errors import ModelError
-from tweet_profiles.settings import Settings, load_settings, project_root
+from tweet_profiles.settings import Settings, is_demo_home, load_settings
 
 app = typer.Typer(
     name="tweet-profiles",
@@ -35,6 +34,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(import_app)
+app.add_typer(chain_app)
+app.add_typer(homes_app)
 app.add_typer(db_app)
 app.add_typer(release_app)
 app.add_typer(x_app)
@@ -53,8 +54,29 @@ def main() -> None:
 
 
 @app.callback()
-def _start() -> None:
-    configure_logs(load_settings().log_level)
+def _start(
+    context: typer.Context,
+    *,
+    home: HomeOption = None,
+    demo: DemoOption = False,
+) -> None:
+    command = context.invoked_subcommand
+    use_home(home, demo=demo)
+    if command == "demo":
+        use_home(None, demo=True)
+    settings = load_settings()
+    if command == "import" and is_demo_home(settings.home):
+        raise HomeError(
+            f"{settings.home} is the demo's home, and holds made-up tweets only: import into your own, without --demo "
+            "or by another TWEET_PROFILES_HOME"
+        )
+    for_people = command == "demo" or (sys.stderr.isatty() and command not in _LOGGING)
+    is_given = "log_level" in settings.model_fields_set
+    configure_logs("WARNING" if for_people and not is_given else settings.log_level, for_people=for_people)
+
+
+_LOGGING = ("stream", "serve", "dev", "train")
+"""Commands that run for long and tell by log lines what they do, also at a terminal."""
 
 
 def _open() -> tuple[Settings, Home]:
@@ -137,114 +159,7 @@ def evaluate(
     sys.stdout.write(measure(scorer, examples, compare=True).to_json() + "\n")
 
 
-@app.command()
-def run(
-    *, cluster: Annotated[bool, typer.Option("--cluster/--no-cluster", help="group the authors afterwards")] = True
-) -> None:
-    """Take every landed batch to updated profiles, then group the authors."""
-    from dagster import AssetKey
-
-    from tweet_profiles.database.connection import connect
-    from tweet_profiles.landing.zone import LandingZone
-    from tweet_profiles.orchestration.batches import process_batches
-    from tweet_profiles.orchestration.definitions import defs
-    from tweet_profiles.orchestration.instance import dagster_instance, execute
-
-    settings, home = _open()
-    # Before minutes of scoring, not after them.
-    connect(settings, home).close()
-    zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
-    with dagster_instance(home) as instance:
-        if instance.get_latest_materialization_event(AssetKey("sentiment_model")) is None:
-            execute(defs.resolve_job_def("prepare_model"), instance)
-        with console.status("Scoring tweets and folding them into profiles"):
-            done = process_batches(instance, zone, defs.resolve_job_def("process_batch"), settings.max_attempts)
-        console.print(f"Processed {done.batches} batches in {done.runs} runs.")
-        if cluster:
-            with console.status("Grouping the authors"):
-                execute(defs.resolve_job_def("recluster"), instance)
-            _show_segments(settings, home)
-
-
-@app.command()
-def segments() -> None:
-    """Show the current groups of authors."""
-    settings, home = _open()
-    _show_segments(settings, home)
-
-
-@app.command()
-def demo(
-    tweets: Annotated[int, typer.Option(help="how many tweets to make")] = 4000,
-    seed: Annotated[int, typer.Option(help="seed of the generator")] = 7,
-) -> None:
-    """Make the sample, run the whole chain over it and show the groups."""
-    from tweet_profiles.database.local_server import LocalServer
-    from tweet_profiles.landing.zone import LandingZone
-    from tweet_profiles.sources.files import import_paths
-    from tweet_profiles.sources.sample import generate
-
-    settings, home = _open()
-    zone = LandingZone(home, batch_size=settings.batch_size, batch_age_s=settings.batch_age_s)
-    with console.status("Making the sample"):
-        pages = generate(home.private / "sample" / "pages.jsonl", seed=seed, tweets=tweets)
-    report = import_paths([pages], zone)
-    console.print(f"Imported the sample: {report.summary()}.")
-    try:
-        run(cluster=True)
-    finally:
-        if settings.mongodb_uri is None:
-            LocalServer(home).stop()
-    console.print("\n`make dev` opens the Dagster UI on the same data.")
-
-
-@app.command()
-def dev(
-    port: Annotated[int, typer.Option(help="port of the Dagster UI")] = 3000,
-    host: Annotated[str, typer.Option(help="address that the UI listens on")] = "127.0.0.1",
-    api_port: Annotated[int, typer.Option(help="port of the page and the REST API; 0: without them")] = 8000,
-) -> None:
-    """Open the Dagster UI, with its daemon, on this home, and the page beside it."""
-    from tweet_profiles.api.beside import start_beside
-    from tweet_profiles.orchestration.instance import dagster_instance
-
-    _, home = _open()
-    with dagster_instance(home):
-        pass
-    os.environ["TWEET_PROFILES_HOME"] = str(home.root)
-    dagster = Path(sys.executable).with_name("dagster")
-    workspace = project_root() / "workspace.yaml"
-    if api_port:
-        start_beside(api_port, f"http://{host}:{port}")
-        os.environ.setdefault("TWEET_PROFILES_PAGE_URL", f"http://127.0.0.1:{api_port}")
-    os.chdir(project_root())
-    # Dagster stops at SIGTERM as it does at SIGINT, and a shell that starts this in the background has that ignored.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
-
-
 def _stdin_lines() -> Iterator[str]:
     # Not split on \r or other separators: one line in is one line out. Bad bytes become replacement characters.
     reader = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace", newline="\n")
     yield from reader
-
-
-def _show_segments(settings: Settings, home: Home) -> None:
-    from tweet_profiles.database.connection import connect
-    from tweet_profiles.release.shown import read_snapshot
-
-    with connect(settings, home) as client:
-        current = read_snapshot(client[settings.mongodb_database])
-    if current is None:
-        console.print("There are no groups yet: `tweet-profiles import PATH`, then `tweet-profiles run`.")
-        return
-    # As released, like everything else that is shown: the difference to another count would be the withheld authors.
-    table = Table(title=f"Segments of {sum(current.counts.values()):,} released authors")
-    for heading in ("#", "Segment", "Authors", "Share", "Positive", "Neutral", "Negative"):
-        table.add_column(heading, justify="left" if heading == "Segment" else "right")
-    for segment in current.segments:
-        known = [segment[name] for name in ("share", "positive_share", "neutral_share", "negative_share")]
-        shares = ["not known" if share is None else f"{share:.0%}" for share in known]
-        table.add_row(str(segment["segment"]), segment["name"], f"{segment['authors']:,}", *shares)
-    console.print(table)
-    console.print(f"Elbow plot: {home.plots / 'elbow.png'}")

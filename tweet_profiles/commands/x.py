@@ -74,7 +74,9 @@ def stream() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    health = Collector(_zone(), config, stop).run()
+    zone = _zone()
+    with zone.home.in_use("stream"):
+        health = Collector(zone, config, stop).run()
     console.print(
         f"Collected {health.received} tweets: {health.landed} landed in {health.batches} batches, {health.duplicates} "
         f"duplicates; {health.reconnects} reconnects, {health.gap_fills} gaps filled with {health.gap_landed} tweets, "

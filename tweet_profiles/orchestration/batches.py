@@ -17,6 +17,7 @@ from tweet_profiles.orchestration.instance import (
     RANGE_END_TAG,
     RANGE_START_TAG,
     UNFINISHED,
+    Watch,
     dagster_instance,
     execute,
     fail_orphans,
@@ -110,10 +111,20 @@ def failures(instance: DagsterInstance, batches: Sequence[str]) -> dict[str, str
     return told
 
 
-def process_batches(instance: DagsterInstance, zone: LandingZone, job: JobDefinition, max_attempts: int) -> Processed:
+def process_batches(
+    instance: DagsterInstance, zone: LandingZone, job: JobDefinition, max_attempts: int, watch: Watch | None = None
+) -> Processed:
     """Take every landed batch that is not folded yet to updated profiles.
 
-    Parked batches are tried again too: whoever calls this by hand has mended something.
+    Parked batches are tried again too: whoever calls this by hand has mended something. While another run folds
+    batches, none is begun here.
+
+    Args:
+        instance: what knows of earlier runs.
+        zone: with the batches.
+        job: what takes them.
+        max_attempts: failures after which a batch is parked.
+        watch: is told of the steps while they run.
 
     Raises:
         RunFailedError: if a run fails; what was folded before stays folded.
@@ -125,6 +136,6 @@ def process_batches(instance: DagsterInstance, zone: LandingZone, job: JobDefini
     if decision.new_partitions:
         instance.add_dynamic_partitions(NAME, decision.new_partitions)
     for group in [*decision.runs, *([key] for key in decision.parked)]:
-        execute(job, instance, partitions=group)
+        execute(job, instance, partitions=group, watch=watch)
         batches, runs = batches + len(group), runs + 1
     return Processed(batches, runs, decision.parked)

@@ -6,14 +6,23 @@ what a run does, and which batches it takes.
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import as_file, files
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import psutil
 import structlog
-from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import (
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    EventLogEntry,
+    RunsFilter,
+)
 
 from tweet_profiles.errors import TweetProfilesError
 from tweet_profiles.home import Home
@@ -30,6 +39,10 @@ UNFINISHED = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+
+
+Watch = Callable[[str, bool], None]
+"""Is told the name of a step as it begins (False) and as it has ended well (True)."""
 
 
 class RunFailedError(TweetProfilesError):
@@ -95,16 +108,29 @@ def execute(
     partitions: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
     run_config: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run `job` in this process; `partitions`, if any, is one contiguous range, run as a single run.
+
+    Args:
+        job: what to run.
+        instance: where it is recorded.
+        partitions: see above.
+        tags: of the run.
+        run_config: see Dagster.
+        watch: is told of the steps while they run.
 
     Raises:
         RunFailedError: if a step fails, with its message and where to read the rest.
     """
     extra = {**(tags or {}), PROCESS_TAG: process_tag(os.getpid()), **range_tags(partitions)}
     config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(run_config or {})}
+    run_id = str(uuid4())
+    if watch is not None:
+        instance.add_event_listener(run_id, lambda entry: _tell(entry, watch))
     result = job.execute_in_process(
         instance=instance,
+        run_id=run_id,
         partition_key=partitions[0] if len(partitions) == 1 else None,
         tags=extra,
         run_config=config,
@@ -117,9 +143,17 @@ def execute(
     return result
 
 
+def _tell(entry: EventLogEntry, watch: Watch) -> None:
+    event = entry.dagster_event
+    if event is not None and event.step_key is not None and (event.is_step_start or event.is_step_success):
+        watch(event.step_key, event.is_step_success)
+
+
 def failure_of(instance: DagsterInstance, run: DagsterRun) -> str:
     """The step at which a failed run stopped, and what it raised."""
-    records = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+    records = instance.all_logs(
+        run.run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.ASSET_CHECK_EVALUATION}
+    )
     return _cause([record.dagster_event for record in records if record.dagster_event is not None])
 
 
@@ -128,12 +162,34 @@ _WRAPPERS = ("Dagster", "RetryRequested")
 
 
 def _cause(events: Iterable[DagsterEvent]) -> str:
-    for event in events:
+    known = list(events)
+    for event in known:
         if event.is_step_failure:
             error = event.step_failure_data.error
+            # Dagster says only that a check failed; the check itself says why.
+            why = _failed_checks(known, event.step_key) if error and error.cls_name == _CHECK_FAILED else ""
+            if why:
+                return f"step {event.step_key}: {why}"
             # Dagster wraps what the stage raised; what that was caused by is a detail of the run's log.
             while error is not None and error.cause is not None and (error.cls_name or "").startswith(_WRAPPERS):
                 error = error.cause
             text = error.message.strip() if error is not None else "unknown"
             return f"step {event.step_key}: {text}"
     return "the run did not start, or its process was killed"
+
+
+_CHECK_FAILED = "DagsterAssetCheckFailedError"
+
+
+def _failed_checks(events: Sequence[DagsterEvent], step: str | None) -> str:
+    """Why the checks of a step failed that stopped it."""
+    evaluations = [
+        event.asset_check_evaluation_data
+        for event in events
+        if event.step_key == step and event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+    return "; ".join(
+        evaluation.description or f"the check {evaluation.check_name} failed"
+        for evaluation in evaluations
+        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    )

@@ -26,8 +26,8 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("demo") / "home"
     environment = {**os.environ, "TWEET_PROFILES_HOME": str(home)}
     subprocess.run([executable(), "demo", "--tweets", "1500"], check=True, env=environment, capture_output=True)
-    yield home
-    subprocess.run([executable(), "db", "stop"], check=True, env=environment, capture_output=True)
+    yield home.with_name("home_demo")
+    subprocess.run([executable(), "--demo", "db", "stop"], check=True, env=environment, capture_output=True)
 
 
 @pytest.fixture(scope="module")

@@ -129,11 +129,26 @@ def customer_clusters(
             dg.AssetCheckResult(
                 check_name=QUALITY_CHECK,
                 passed=not result.faults,
-                severity=dg.AssetCheckSeverity.ERROR,
+                # What is shown is released too: the first grouping of all is better than none.
+                severity=dg.AssetCheckSeverity.WARN if switched else dg.AssetCheckSeverity.ERROR,
+                description=verdict(result.faults, is_shown=switched),
                 metadata={"faults": dg.MetadataValue.json(result.faults)},
             )
         ],
     )
+
+
+def verdict(faults: Sequence[str], *, is_shown: bool) -> str:
+    """What the quality check says: each limit that is broken, and what to do."""
+    if not faults:
+        return "every figure is within its limit"
+    then = (
+        "it is shown all the same, because there is none before it"
+        if is_shown
+        else "readers stay on the last grouping; `tweet-profiles run --k N` asks for another number of groups, "
+        "--max-share, --min-silhouette and --min-stability for other limits"
+    )
+    return f"the grouping is poor: {'; '.join(faults)}. {then[0].upper()}{then[1:]}"
 
 
 def page_link(settings: Settings) -> dict[str, dg.UrlMetadataValue]:
