@@ -185,36 +185,46 @@ class _Document:
 
     def _object(self) -> Item:
         """The object that begins at the position, or that it is broken; goes to its end."""
-        searched = _SUSPECT
+        searched, reason = _SUSPECT, "no JSON: its end is missing"
+        lost = False  # its brackets are closed, but there it does not end
         while True:
-            end = self._end_of(self._position)
+            end = None if lost else self._end_of(self._position)
             if end is not None:
                 content = self._buffer[self._position : end]
                 try:
                     value = orjson.loads(content)
                 except orjson.JSONDecodeError as error:
+                    reason = why_no_json(error, content)
                     following = self._next_sound(self._position + 1, end)
-                    return self._broken(following or end, why_no_json(error, content))
-                self._keys = frozenset(value)
-                self._position = end
-                return Record(self._number, "record", value, content.decode())
+                    if following is not None or self._is_between(end):
+                        return self._broken(following or end, reason)
+                    lost, searched = True, 0
+                else:
+                    self._keys = frozenset(value)
+                    self._position = end
+                    return Record(self._number, "record", value, content.decode())
             size = len(self._buffer) - self._position
             if size > searched:
                 searched = size * 2
                 following = self._next_sound(self._position + 1, len(self._buffer))
                 if following is not None:
-                    return self._broken(following, "no JSON: its end is missing")
+                    return self._broken(following, reason)
             if size > MAX_RECORD:
                 return self._broken(
                     len(self._buffer), f"a JSON value of more than {MAX_RECORD} bytes; reading ends here"
                 )
             if not self._fill():
                 following = self._next_sound(self._position + 1, len(self._buffer))
-                reason = "no JSON: its end is missing"
                 if following is None and (cut := self._broken_off()) is not None:
                     self._ended_broken = True
                     reason = f"the file breaks off here: {cut}"
                 return self._broken(following or len(self._buffer), reason)
+
+    def _is_between(self, end: int) -> bool:
+        """Whether another object, or nothing, follows at `end`."""
+        match = _NOISE.match(self._buffer, end)
+        assert match is not None
+        return self._buffer[match.end() : match.end() + 1] in (b"", b"{")
 
     def _broken(self, end: int, reason: str) -> Broken:
         content = self._buffer[self._position : end].rstrip(b", \t\r\n")

@@ -33,6 +33,9 @@ SAMPLE = 1000
 """Records by which a file is recognised, and tweets by which it is told whether retweets were collected."""
 FORGOTTEN = "author asked to be forgotten"
 
+_TEXT = bytes([*range(8, 14), *range(32, 256), 27])
+"""Bytes that texts consist of; others are rare in them."""
+
 Advance = Callable[[str, int, int | None], None]
 """Told now and then how far reading has come: file, bytes read, bytes in all (None: not known)."""
 
@@ -294,7 +297,7 @@ def frame(content: Content, options: FileOptions, spool: Path) -> Framed:
         head = head[encoding.mark :].decode(encoding.name, "replace").encode()
     if not head.strip():
         raise InputError(f"{name} is empty: there is nothing to import")
-    if head[:4096].count(0) > len(head[:4096]) // 20:
+    if len(head[:4096].translate(None, _TEXT)) * 20 > len(head[:4096]):
         raise InputError(f"{name} is a binary file of a kind that is not known here: write it as CSV or JSON lines")
     if is_json(head):
         framed = frame_json(stream, head, lambda: content.broken)

@@ -15,17 +15,11 @@ from tweet_profiles.errors import SettingError
 from tweet_profiles.home import Home
 from tweet_profiles.landing.frames import raw_frame
 from tweet_profiles.landing.zone import LandingZone
-from tweet_profiles.sources.files import FileOptions, ImportReport, import_paths
-from tweet_profiles.sources.formats import ReadOptions, convert
+from tweet_profiles.sources.files import import_paths
+from tweet_profiles.sources.formats import convert
 from tweet_profiles.sources.sample import generate, pages
 from tweet_profiles_tests.conftest import executable
-
-
-def bring_in(home: Home, *paths: Path, **options: Any) -> tuple[ImportReport, list[dict[str, Any]]]:
-    zone = LandingZone(home, batch_size=200)
-    own = {name: options.pop(name) for name in ("encoding", "delimiter", "has_header") if name in options}
-    report = import_paths(list(paths), zone, options=FileOptions(**own, read=ReadOptions(**options)))
-    return report, [dict(tweet) for key in zone.keys() for tweet in zone.read(key)]
+from tweet_profiles_tests.sources.files.made import bring_in, lines, row, table, tweet
 
 
 def flattened(page: dict[str, Any]) -> list[dict[str, Any]]:
@@ -210,3 +204,65 @@ def test_an_import_killed_in_the_middle_and_started_again_lands_every_tweet_once
     assert before > 0 and report.landed > 0
     assert len(tweets) == len({tweet["id"] for tweet in tweets}) == 6000
     assert not list(home.landing.glob(".*"))
+
+
+def test_a_page_counts_as_its_tweets_and_of_it_a_bad_one_is_quarantined_without_its_neighbours(
+    tmp_path: Path, home: Home
+) -> None:
+    page = {"data": [tweet(number) for number in range(100)]}
+    del page["data"][50]["created_at"]
+    (tmp_path / "pages.jsonl").write_bytes(lines([page, page]))
+    report, _ = bring_in(home, tmp_path / "pages.jsonl")
+    assert (report.read, report.landed, report.duplicates, report.quarantined) == (200, 99, 99, 2)
+    entry = json.loads(report.quarantine_files[0].read_text().splitlines()[0])
+    assert entry["number"] == 1 and json.loads(entry["content"]) == page["data"][50]
+
+
+def test_two_files_of_one_name_each_have_their_records_in_the_quarantine(tmp_path: Path, home: Home) -> None:
+    for folder in ("jan", "feb"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_bytes(table([row(1), (*row(2), folder)]))
+    for _ in range(2):
+        bring_in(home, tmp_path / "jan", tmp_path / "feb")
+        kept = "".join(path.read_text() for path in home.quarantine.iterdir())
+        assert kept.count('feb"') == kept.count('jan"') == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "given", "known"),
+    [
+        (["mine"] * 30, None, {False}),
+        (["mine"] * 30 + ["RT @other: theirs"], None, {True}),
+        (["mine"] * 1500 + ["RT @other: theirs"] + ["mine"] * 500, None, {False, True}),
+        (["mine"] * 30, True, {True}),
+        (["RT @other: theirs"] * 30, False, {False}),
+    ],
+)
+def test_the_first_tweets_or_the_user_tell_whether_retweets_were_collected(
+    tmp_path: Path, home: Home, texts: list[str], given: bool | None, known: set[bool]
+) -> None:
+    (tmp_path / "a.csv").write_bytes(table(row(number, text) for number, text in enumerate(texts)))
+    _, tweets = bring_in(home, tmp_path / "a.csv", retweets=given)
+    assert {one["retweets_collected"] for one in tweets} == known
+    if len(known) == 2:
+        flags = [one["retweets_collected"] for one in sorted(tweets, key=lambda one: int(one["id"]))]
+        assert flags == [False] * 1500 + [True] * 501
+
+
+def test_tweets_of_forgotten_authors_are_counted_as_such(tmp_path: Path, home: Home) -> None:
+    from tweet_profiles.privacy.pseudonyms import author_key
+    from tweet_profiles.privacy.suppression import SuppressionList
+    from tweet_profiles.settings import load_settings
+
+    SuppressionList(home).add(frozenset({author_key(home.pseudonym_key(load_settings()), row(7)[1])}))
+    (tmp_path / "a.csv").write_bytes(table(row(number) for number in range(50)))
+    report, tweets = bring_in(home, tmp_path / "a.csv")
+    assert len(tweets) == 49 and report.skipped == {"author asked to be forgotten": 1} and not report.left
+
+
+def test_many_small_files_land_in_few_batches(tmp_path: Path, home: Home) -> None:
+    for number in range(100):
+        (tmp_path / f"{number}.csv").write_bytes(table([row(number), row(number + 1)]))
+    report, tweets = bring_in(home, *sorted(tmp_path.glob("*.csv")))
+    assert len(tweets) == 101 and report.batches == 1
+    assert sum(outcome.landed for outcome in report.outcomes) == 101
