@@ -245,7 +245,7 @@ class _Reader:
 
     def _item(self, columns: Sequence[str], row: list[str]) -> Item | None:
         raw = self._record[0] if len(self._record) == 1 else "".join(self._record)
-        if raw[-1] not in "\r\n" and self._broken_off() is not None:
+        if raw[-1:] not in "\r\n" and self._broken_off() is not None:
             return self._broken("", raw)
         if not raw.isascii():
             content = raw.encode("utf-8", "surrogateescape")
@@ -358,7 +358,7 @@ class _Reader:
         self._record.clear()
 
     def _broken(self, reason: str, raw: str) -> Broken:
-        if raw[-1] not in "\r\n" and (cut := self._broken_off()) is not None:
+        if raw[-1:] not in "\r\n" and (cut := self._broken_off()) is not None:
             self._cut_seen = True
             reason = f"the file breaks off here: {cut}"
         content = raw.encode("utf-8", "surrogateescape").rstrip(b"\r\n")

@@ -25,13 +25,13 @@ from tweet_profiles_tests.sources.files.made import bring_in, lines, row, table,
 def flattened(page: dict[str, Any]) -> list[dict[str, Any]]:
     """As `twarc2 flatten` writes a page: one tweet a line, its author and originals nested."""
     users = {user["id"]: user for user in page["includes"]["users"]}
-    originals = {tweet["id"]: tweet for tweet in page["includes"]["tweets"]}
-    lines = []
-    for tweet in page["data"]:
-        references = [entry | originals.get(entry["id"], {}) for entry in tweet.get("referenced_tweets", [])]
-        line = tweet | {"author": users[tweet["author_id"]], "__twarc": page["__twarc"]}
-        lines.append(line | ({"referenced_tweets": references} if references else {}))
-    return lines
+    originals = {one["id"]: one for one in page["includes"]["tweets"]}
+    flat = []
+    for one in page["data"]:
+        references = [entry | originals.get(entry["id"], {}) for entry in one.get("referenced_tweets", [])]
+        line = one | {"author": users[one["author_id"]], "__twarc": page["__twarc"]}
+        flat.append(line | ({"referenced_tweets": references} if references else {}))
+    return flat
 
 
 def test_pages_and_flattened_lines_of_the_same_tweets_read_the_same(tmp_path: Path) -> None:
