@@ -3,6 +3,9 @@
 What belongs here: the declared table of features and the scaler, which can be stored and used on new authors. What
 does not: clustering, and reading profiles.
 
+Mood, engagement and habits are of what people wrote themselves (`profiles.compute`). What they passed on is a feature
+of its own, which the default leaves out.
+
 Heavy-tailed counts are put on a log scale and every feature is winsorised before it is standard-scaled. Without
 that, a few accounts with millions of followers fill a cluster of their own and everybody else lands in one.
 """
@@ -31,6 +34,13 @@ class Feature:
     read: Callable[[pd.DataFrame], np.ndarray]
     natural: bool = True
     """Whether a mean of it means something to a reader (the two coordinates of the hour do not)."""
+    unknown: str = "the source does not tell it"
+    """What it means to a reader that authors lack it."""
+
+
+_NO_MOOD = "nothing that they wrote themselves has a score"
+_NO_RETWEETS = "whether they repost is not known: collected without retweets"
+_NO_HOUR = "when they tweet is not known: the source tells days without hours"
 
 
 def _column(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
@@ -54,14 +64,21 @@ def _hour(coordinate: Callable[[np.ndarray], np.ndarray]) -> Callable[[pd.DataFr
 FEATURES: dict[str, Feature] = {
     feature.name: feature
     for feature in (
-        Feature("sentiment_mean", "sentiment", "identity", _column("sentiment_mean")),
-        Feature("sentiment_std", "spread of sentiment", "identity", _column("sentiment_std")),
-        Feature("subjectivity_mean", "subjectivity", "identity", _column("subjectivity_mean")),
+        Feature("sentiment_mean", "sentiment", "identity", _column("sentiment_mean"), unknown=_NO_MOOD),
+        Feature("sentiment_std", "spread of sentiment", "identity", _column("sentiment_std"), unknown=_NO_MOOD),
+        Feature("subjectivity_mean", "subjectivity", "identity", _column("subjectivity_mean"), unknown=_NO_MOOD),
+        Feature(
+            "passed_on_positive_share",
+            "share of positive tweets among those passed on",
+            "identity",
+            _column("passed_on_positive_share"),
+            unknown="nothing that they passed on has a score, or retweets were not collected",
+        ),
         Feature("tweets_seen", "tweets about the brand", "log", _column("tweets_seen")),
         Feature("likes_per_tweet", "likes a tweet", "log", _column("likes_per_tweet")),
         Feature("retweets_per_tweet", "retweets a tweet", "log", _column("retweets_per_tweet")),
         Feature("replies_per_tweet", "replies a tweet", "log", _column("replies_per_tweet")),
-        Feature("retweet_share", "share of retweets", "identity", _column("retweet_share")),
+        Feature("retweet_share", "share of retweets", "identity", _column("retweet_share"), unknown=_NO_RETWEETS),
         Feature("reply_share", "share of replies", "identity", _column("reply_share")),
         Feature("link_share", "share with links", "identity", _column("link_share")),
         Feature("media_share", "share with media", "identity", _column("media_share")),
@@ -69,10 +86,13 @@ FEATURES: dict[str, Feature] = {
         Feature("following", "accounts followed", "log", _column("following")),
         Feature("posts", "posts ever", "log", _column("posts")),
         Feature("account_age_days", "account age in days", "sqrt", _column("account_age_days")),
-        Feature("hour_sin", "hour (sine)", "identity", _hour(np.sin), natural=False),
-        Feature("hour_cos", "hour (cosine)", "identity", _hour(np.cos), natural=False),
+        Feature("hour_sin", "hour (sine)", "identity", _hour(np.sin), natural=False, unknown=_NO_HOUR),
+        Feature("hour_cos", "hour (cosine)", "identity", _hour(np.cos), natural=False, unknown=_NO_HOUR),
     )
 }
+
+SMALLEST_SCALE = 1e-9
+"""A feature that spreads no further than the rounding of its values tells nobody apart."""
 
 DEFAULT_FEATURES = (
     "sentiment_mean",
@@ -204,12 +224,14 @@ def build_features(profiles: pd.DataFrame, config: FeatureConfig | None = None) 
     """Transform, winsorise and standard-scale the configured features of all authors."""
     config = config or FeatureConfig()
     columns, warnings = [], []
-    for name in config.features:
-        values = transformed(FEATURES[name], profiles)
+    for feature in (FEATURES[name] for name in config.features):
+        values = transformed(feature, profiles)
         known = values[~np.isnan(values)]
         missing = 1.0 - len(known) / max(1, len(values))
         if len(known) == 0 or missing > config.max_missing:
-            warnings.append(f"{name}: dropped, {missing:.0%} of the authors lack it")
+            warnings.append(
+                f"{_subject(feature)} is left out: {missing:.0%} of the authors lack it ({feature.unknown})"
+            )
             continue
         fill = float(np.median(known))
         low, high = (float(bound) for bound in np.quantile(known, [config.winsor, 1 - config.winsor]))
@@ -217,17 +239,24 @@ def build_features(profiles: pd.DataFrame, config: FeatureConfig | None = None) 
         # Summed in the order of the values, so that the last bits do not depend on the order of the authors.
         clipped.sort()
         mean, scale = float(clipped.mean()), float(clipped.std())
-        if scale < 1e-9:
-            warnings.append(f"{name}: dropped, it is the same for all authors")
+        if scale < SMALLEST_SCALE:
+            warnings.append(f"{_subject(feature)} is left out: it is the same for all authors")
             continue
-        columns.append(ScaledFeature(name, FEATURES[name].transform, fill, low, high, mean, scale, missing))
+        columns.append(ScaledFeature(feature.name, feature.transform, fill, low, high, mean, scale, missing))
         if missing > 0:
-            warnings.append(f"{name}: {missing:.1%} of the authors lack it, the median stands in")
+            warnings.append(
+                f"{_subject(feature)}: {missing:.1%} of the authors lack it ({feature.unknown}), the median stands in"
+            )
     scaler = Scaler(tuple(columns))
     frame = pd.DataFrame(scaler.transform(profiles), columns=scaler.names)
     frame.insert(0, "author_key", profiles["author_key"].to_numpy())
     frame["author_key"] = frame["author_key"].astype("string")
-    return FeatureMatrix(frame, scaler, warnings)
+    # Once for the two coordinates of the hour.
+    return FeatureMatrix(frame, scaler, list(dict.fromkeys(warnings)))
+
+
+def _subject(feature: Feature) -> str:
+    return feature.label.partition(" (")[0]
 
 
 def matrix_of(frame: pd.DataFrame) -> tuple[np.ndarray, Sequence[str]]:

@@ -44,7 +44,7 @@ class ScaledFeaturesConfig(dg.Config):
     group_name="segments",
     owners=OWNERS,
     kinds={"scikitlearn", "parquet"},
-    code_version="1",
+    code_version="2",
     pool="clustering",
     check_specs=[checks.contract_spec(NAME)],
     description=(
@@ -65,8 +65,14 @@ def scaled_features(
     folder = opened.features
     write_table(folder / TABLE_FILE, matrix.frame)
     write_atomically(folder / SCALER_FILE, lambda file: file.write(matrix.scaler.to_json().encode()))
-    picture = correlation_plot(matrix)
-    write_atomically(opened.plots / CORRELATION_FILE, lambda file: file.write(picture))
+    pictures: dict[str, dg.MetadataValue] = {}
+    if matrix.scaler.columns:
+        picture = correlation_plot(matrix)
+        write_atomically(opened.plots / CORRELATION_FILE, lambda file: file.write(picture))
+        pictures = {
+            "correlation": inline_plot(picture, "Correlation of the features"),
+            "correlation_file": dg.MetadataValue.path(opened.plots / CORRELATION_FILE),
+        }
     yield dg.MaterializeResult(
         metadata={
             # Beside the rows of the release an exact count would leave the withheld authors.
@@ -74,9 +80,9 @@ def scaled_features(
             "authors": about(len(matrix.frame), home.settings().k_anonymity),
             "features": len(matrix.scaler.columns),
             "feature_table": table(describe_features(matrix)),
-            "correlation": inline_plot(picture, "Correlation of the features"),
-            "correlation_file": dg.MetadataValue.path(opened.plots / CORRELATION_FILE),
-            "warnings": dg.MetadataValue.json(matrix.warnings),
+            **pictures,
+            "authors_without_mood": int((profiles["tweets_scored"] == 0).sum()),
+            "warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in matrix.warnings) or "*none*"),
         },
         check_results=[checks.check_result(NAME, [], len(matrix.frame))],
     )

@@ -169,6 +169,11 @@ class XSettings(BaseSettings):
         """The rules of the filtered stream. Raises SettingError as `search_query` does."""
         return self.rules or (self.search_query,)
 
+    @property
+    def stream_returns_retweets(self) -> bool:
+        """Whether none of the stream's rules leaves retweets out. Raises SettingError as `search_query` does."""
+        return not any("-is:retweet" in rule.lower() for rule in self.stream_rules)
+
     def _built_query(self) -> str:
         terms = [f"@{handle}" for handle in self.handles]
         terms += [word if _PLAIN_WORD.fullmatch(word) else f'"{word}"' for word in self.keywords]

@@ -374,10 +374,20 @@ class _Job:
         self._spool.unlink(missing_ok=True)
 
 
-def page_tweets(page: dict[str, Any], home: Home, origin: str = "search") -> tuple[list[Tweet], int]:
+def page_tweets(
+    page: dict[str, Any], home: Home, origin: str = "search", *, retweets_collected: bool = False
+) -> tuple[list[Tweet], int]:
     """The tweets of a page or stream message; what cannot be used goes to the quarantine, with its reason.
 
-    Returns the tweets, and how many were put aside.
+    Args:
+        page: as X answers it.
+        home: whose quarantine.
+        origin: what the quarantine names.
+        retweets_collected: whether this way of asking returns retweets at all. Keyword search returns none since
+            2026-05-04, whatever is asked for, so that what fills a stream's gap lacks them too.
+
+    Returns:
+        The tweets, and how many were put aside.
     """
     observed = datetime.now(UTC)
     try:
@@ -391,6 +401,8 @@ def page_tweets(page: dict[str, Any], home: Home, origin: str = "search") -> tup
             alone = from_page({**page, "data": [record]}, observed_at=observed, requested=TWEET_FIELDS)
             for bad in alone.errors:
                 put_aside(home, origin, str(bad), orjson.dumps(record))
+    for tweet in converted.tweets:
+        tweet["retweets_collected"] = retweets_collected
     return converted.tweets, len(converted.errors)
 
 

@@ -353,7 +353,12 @@ class Collector:
         if matching and self._rule_ids.isdisjoint(rule.get("id") for rule in matching):
             self.health.foreign += 1
             return
-        tweets, faults = page_tweets(with_tweet_names(message), self.zone.home, "stream")
+        tweets, faults = page_tweets(
+            with_tweet_names(message),
+            self.zone.home,
+            "stream",
+            retweets_collected=self.config.stream_returns_retweets,
+        )
         self.health.quarantined += faults
         for tweet in tweets:
             writer.add(tweet)

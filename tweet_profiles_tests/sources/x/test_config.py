@@ -60,6 +60,12 @@ def test_a_raw_query_stands_as_it_is_and_rules_may_differ_from_it(monkeypatch):
     assert load_x_settings().stream_rules == ("one", "two")
 
 
+def test_a_stream_returns_retweets_unless_one_of_its_rules_leaves_them_out():
+    assert load_x_settings(handles="brand").stream_returns_retweets
+    assert not load_x_settings(handles="brand", include_retweets=False).stream_returns_retweets
+    assert not load_x_settings(rules='["one", "two -is:retweet"]').stream_returns_retweets
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [

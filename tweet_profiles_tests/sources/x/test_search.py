@@ -67,6 +67,7 @@ def test_the_tweets_come_out_with_their_authors_and_originals(x, zone):
     pull(zone, x_config(x))
     (tweet,) = zone.read(zone.keys()[0])
     assert tweet["is_retweet"] and tweet["original_author_id"] == "77"
+    assert tweet["retweets_collected"] is False, "keyword search returns retweets no more"
     assert tweet["text"].startswith("the original says more")
     assert tweet["author"]["public_metrics"].keys() == {
         "followers_count", "following_count", "tweet_count", "listed_count"

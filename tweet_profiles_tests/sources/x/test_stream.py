@@ -77,6 +77,7 @@ def test_what_the_stream_sends_lands_once_and_the_rule_is_made(x, zone):
     assert x.violations == []
     health = read(zone.home)
     assert (health.state, health.received, health.landed, health.connects) == ("stopped", 120, 120, 1)
+    assert {tweet["retweets_collected"] for key in zone.keys() for tweet in zone.read(key)} == {True}
 
 
 def test_a_batch_lands_when_it_is_old_though_no_tweet_follows(x, zone):
