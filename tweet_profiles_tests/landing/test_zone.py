@@ -41,6 +41,17 @@ def test_a_tweet_lands_again_only_with_a_later_observation(home: Home) -> None:
     assert land(zone, tweet(1, "2026-01-03T00:00:00Z")).landed == 1
 
 
+def test_the_last_version_of_an_edited_tweet_counts_whenever_it_was_observed(home: Home) -> None:
+    zone = LandingZone(home)
+    first, second = tweet(1, "2026-01-05T00:00:00Z"), tweet(1, "2026-01-01T00:00:00Z") | {"version": 2}
+    assert land(zone, first).landed == 1
+    assert land(zone, second).landed == 1
+    assert land(zone, first, tweet(1, "2026-01-09T00:00:00Z")).landed == 0
+    writer = land(zone, *[tweet(2) | {"version": version} for version in (1, 3, 2)])
+    assert (writer.landed, writer.duplicates) == (1, 2)
+    assert zone.read(zone.keys()[-1])[0]["version"] == 3
+
+
 def test_the_open_batch_lands_even_if_its_writer_fails(home: Home) -> None:
     zone = LandingZone(home)
     with pytest.raises(RuntimeError), zone.writer("stream") as writer:

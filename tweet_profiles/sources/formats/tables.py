@@ -1,94 +1,305 @@
-"""Rows of tables whose columns are named as our fields are.
+"""Records of other tools: tables and JSON whose columns or keys are mapped to our fields.
 
-What belongs here: a row to a tweet. What does not: which columns a known export has (`known`).
+What belongs here: looking cells up by path, which column is which field, and one record to one tweet. What does not:
+the names that known exports use (`known`), what a cell means (`values`, `times`), and what a whole file is (the room's
+own module).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from tweet_profiles.landing.tweets import AUTHOR_COUNTS, FLAGS, TWEET_COUNTS, Tweet, author_id_of
-from tweet_profiles.sources.formats.form import put_author, put_counts, put_links, put_text, start
-from tweet_profiles.sources.formats.times import parse_time
+from tweet_profiles.landing.tweets import AUTHOR_COUNTS, FLAGS, TWEET_COUNTS, BadRecord, Tweet, author_id_of
+from tweet_profiles.sources.formats.form import (
+    author_of,
+    edit_history,
+    put_author,
+    put_counts,
+    put_edits,
+    put_language,
+    put_links,
+    put_source,
+    start,
+)
+from tweet_profiles.sources.formats.known import ADDRESS, AUTHOR_CELL, SEVERAL, USUAL, Paths
+from tweet_profiles.sources.formats.times import TimeReader, format_time
 from tweet_profiles.sources.formats.values import (
     HASHTAG,
-    count_cell,
-    flag_cell,
+    account_of,
+    client_of,
+    count_of,
+    flag_of,
+    handle_of,
     hashtags,
+    identifier,
+    is_cut,
+    is_missing,
+    is_present,
     listed,
-    without_tags,
+    literal,
+    made_id,
+    status_id,
+    text_of,
 )
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "id": ("tweet_id", "id", "ids", "id_str", "status_id", "tweetid"),
-    "author_id": ("author_id", "user_id", "user_id_str", "userid", "author.id"),
-    "author_handle": ("author_handle", "user", "username", "user_screen_name", "screen_name", "author.username"),
-    "text": ("text", "full_text", "tweet", "content", "tweet_text"),
-    "created_at": ("created_at", "date", "timestamp", "datetime", "tweet_created_at"),
-    "observed_at": ("observed_at", "retrieved_at", "__twarc.retrieved_at"),
-    "lang": ("lang", "language"),
-    "source": ("source", "client"),
-    "hashtags": ("hashtags",),
-    "like_count": ("like_count", "favorites", "favorite_count", "likes", "public_metrics.like_count"),
-    "retweet_count": ("retweet_count", "retweets", "public_metrics.retweet_count"),
-    "reply_count": ("reply_count", "replies", "public_metrics.reply_count"),
-    "quote_count": ("quote_count", "quotes", "public_metrics.quote_count"),
-    **{name: (name, name.removeprefix("is_")) for name in FLAGS},
-    "followers_count": ("followers_count", "user_followers", "followers", "author.public_metrics.followers_count"),
-    "following_count": (
-        "following_count",
-        "user_friends",
-        "friends_count",
-        "following",
-        "author.public_metrics.following_count",
-    ),
-    "tweet_count": ("tweet_count", "statuses_count", "user_statuses", "posts", "author.public_metrics.tweet_count"),
-    "listed_count": ("listed_count", "user_listed", "author.public_metrics.listed_count"),
-    "account_created_at": ("account_created_at", "user_created", "user_created_at", "author.created_at"),
-    "verified": ("verified", "user_verified", "author.verified"),
-    "verified_type": ("verified_type", "author.verified_type"),
-    "protected": ("protected", "author.protected"),
-}
-"""Our fields, and the column names under which common exports (twarc-csv, Kaggle sets) have them."""
+MAX_DEPTH = 4
+"""Keys that lie deeper than this in JSON are not looked at when columns are found by their usual names."""
 
 
-def from_row(row: Mapping[str, str | None]) -> Tweet:
-    """A CSV row whose columns already have this project's names; an empty cell is a missing value.
+def usual_name(path: str) -> str:
+    """A path in small letters with underscores: `likeCount`, `Like Count` and `like-count` are `like_count`."""
+    parts = (re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", part) for part in path.strip().split("."))
+    return ".".join(re.sub(r"[^\w]+", "_", part).strip("_").lower() for part in parts)
 
-    Names: id, author_id or author_handle, text, created_at, observed_at, lang, source, hashtags,
-    `TWEET_COUNTS`, `FLAGS`, and of the account `AUTHOR_COUNTS`, account_created_at, verified,
-    verified_type, protected.
 
-    Raises:
-        BadRecord: with what is wrong with it.
+def paths_of(value: Mapping[str, Any], depth: int = MAX_DEPTH) -> list[str]:
+    """The dotted paths of a record, its own keys before those of what is nested in them."""
+    inner = [
+        f"{key}.{path}"
+        for key, part in value.items()
+        if isinstance(part, dict) and depth > 1
+        for path in paths_of(part, depth - 1)
+    ]
+    return [*(str(key) for key in value), *inner]
+
+
+def look_up(record: Mapping[str, Any], path: str) -> Any:
+    """The cell at a path; None if there is none.
+
+    A name with dots is a column's own name first, then a way through nested objects, and numbers count items of lists.
     """
-    cells = {name: value.strip() for name, value in row.items() if value is not None and value.strip()}
-    author_id = cells.get("author_id")
-    if author_id is None and "author_handle" in cells:
-        author_id = author_id_of(cells["author_handle"])
-    observed = cells.get("observed_at")
-    result = start(
-        cells.get("id"),
-        author_id,
-        row.get("text"),
-        cells.get("created_at"),
-        None if observed is None else parse_time(observed, "observed_at"),
-    )
-    result["hashtags"] = hashtags(
-        listed(cells["hashtags"]) if "hashtags" in cells else HASHTAG.findall(result["text"] or "")
-    )
-    put_text(result, "lang", cells.get("lang"))
-    put_text(result, "source", without_tags(cells.get("source")))
-    result["is_retweet"] = (result["text"] or "").startswith("RT @")
-    put_links(result, urls=None, quoted=None, media=None)
-    for name in FLAGS:
-        if name in cells:
-            result[name] = flag_cell(cells[name], name)  # type: ignore[literal-required]
-    if not result["is_retweet"]:
-        counts = {name: count_cell(cells[name], name) for name in TWEET_COUNTS if name in cells}
-        put_counts(result, "public_metrics", counts, TWEET_COUNTS)
-    user: dict[str, Any] = {name: flag_cell(cells[name], name) for name in ("verified", "protected") if name in cells}
-    user["created_at"] = cells.get("account_created_at")
-    user["verified_type"] = cells.get("verified_type")
-    counts = {name: count_cell(cells[name], name) for name in AUTHOR_COUNTS if name in cells}
-    put_author(result, user, counts)
-    return result
+    if path in record:
+        return record[path]
+    if " + " in path:
+        return _joined([look_up(record, part) for part in path.split(" + ")])
+    value: Any = record
+    for name in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def _joined(cells: Sequence[Any]) -> str | None:
+    """The cells of a date, a time and a zone as one; None if one is missing."""
+    if any(is_missing(cell) for cell in cells):
+        return None
+    midnight = isinstance(cells[0], datetime) and (cells[0].hour, cells[0].minute, cells[0].second) == (0, 0, 0)
+    first = cells[0].date() if midnight else cells[0]
+    return " ".join(str(cell).strip() for cell in (first, *cells[1:]))
+
+
+def find_paths(present: Sequence[str], declared: Paths) -> dict[str, tuple[str, ...]]:
+    """Those of the declared paths that a file has, spelt as it spells them."""
+    spelt = {path.lower(): path for path in reversed(present)}
+    found: dict[str, tuple[str, ...]] = {}
+    for name, paths in declared.items():
+        there = []
+        for path in paths:
+            parts = [spelt.get(part.lower()) for part in path.split(" + ")]
+            if all(part is not None for part in parts):
+                there.append(" + ".join(part for part in parts if part is not None))
+        if there:
+            found[name] = tuple(there)
+    return found
+
+
+def usual_paths(present: Sequence[str], values: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Our fields to the columns that have their usual names.
+
+    One column a field, the first in which the sample has a value: a record that lacks its id must not get another
+    column's. Texts and what is looked up for its being there may stand in several.
+    """
+    spelt = {usual_name(path): path for path in reversed(present)}
+    found: dict[str, tuple[str, ...]] = {}
+    used: set[str] = set()
+    for name, candidates in USUAL.items():
+        there = [spelt[name] for name in candidates if name in spelt and spelt[name] not in used]
+        if there and name not in SEVERAL:
+            there = [path for path in there if any(not is_missing(look_up(value, path)) for value in values)] or there
+            there = there[:1]
+        if there:
+            found[name] = tuple(there)
+            used.update(there)
+    return found
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """How the records of one file become tweets.
+
+    Attributes:
+        kind: the kind of export, part of ids that are made.
+        paths: our fields, and `known.REFERENCES`, to where they are kept, in the order in which they are tried.
+        constants: fields that have one value in all records, where a record tells none.
+        times: how the times of tweets are read.
+        other_times: how its other times are read.
+        by_handle: authors are known by handle, as no record of the sample tells an id.
+        make_ids: ids are made from kind, author, time and text.
+        table: whether it is a table, in which NA is no text.
+        escaped_newlines: whether line ends within texts are written as backslash and n.
+        hours_unknown: whether a time of midnight that tells no zone means that only the day is known.
+    """
+
+    kind: str
+    paths: Mapping[str, tuple[str, ...]]
+    constants: Mapping[str, str] = field(default_factory=dict)
+    times: TimeReader = field(default_factory=TimeReader)
+    other_times: TimeReader = field(default_factory=TimeReader)
+    by_handle: bool = False
+    make_ids: bool = False
+    table: bool = False
+    escaped_newlines: bool = False
+    hours_unknown: bool = False
+
+    def cell(self, record: Mapping[str, Any], name: str) -> Any:
+        """A field's cell: the first path that holds a value, else the constant, else None."""
+        for path in self.paths.get(name, ()):
+            value = look_up(record, path)
+            if not is_missing(value):
+                return value
+        return self.constants.get(name)
+
+    def cells(self, record: Mapping[str, Any], name: str) -> Iterable[Any]:
+        """A field's cells that hold a value, in the order of the paths."""
+        values = (look_up(record, path) for path in self.paths.get(name, ()))
+        return (value for value in values if not is_missing(value))
+
+    def text(self, record: Mapping[str, Any]) -> str | None:
+        """The text; of several the first that is not cut. None where there is none."""
+        if is_present(self.cell(record, "withheld")):
+            return None
+        texts = []
+        for path in self.paths.get("text", ()):
+            text = text_of(look_up(record, path), table=self.table)
+            if text is not None:
+                texts.append(text.replace("\\n", "\n") if self.escaped_newlines else text)
+        whole = next((text for text in texts if not is_cut(text)), None)
+        return whole or next(iter(texts), None) or text_of(self.constants.get("text"), table=self.table)
+
+    def author(self, record: Mapping[str, Any]) -> str:
+        """The author's id, told or made from the handle.
+
+        Raises:
+            BadRecord: if the record tells neither, or something else in their place.
+        """
+        account = account_of(self.cell(record, AUTHOR_CELL)) or account_of(self.cell(record, "author_handle"))
+        told = self.cell(record, "author_id")
+        if not self.by_handle:
+            if told is None and account is not None:
+                return author_of(account)
+            return identifier(told, "its author's id")
+        handles = [*self.cells(record, "author_handle"), *self.cells(record, AUTHOR_CELL)]
+        if account is not None:
+            handles = [account.get(name) for name in ("screen_name", "username", "userName", "screenName")]
+        elif not handles:
+            handles = [*self.cells(record, ADDRESS), self.constants.get("author_handle")]
+        handle = next((found for cell in handles if (found := handle_of(cell))), None)
+        if handle is not None:
+            return author_id_of(handle)
+        if any(not is_missing(cell) for cell in handles):
+            raise BadRecord("its author is no handle: a handle has at most 15 letters, digits and underscores")
+        raise BadRecord("its author is missing")
+
+    def tweet_id(self, record: Mapping[str, Any]) -> str:
+        """The tweet's id, from its own column or its page's address. Raises BadRecord if there is none."""
+        told = self.cell(record, "id")
+        if told is None:
+            told = next((found for cell in self.cells(record, ADDRESS) if (found := status_id(cell))), None)
+        return identifier(status_id(told) or told, "its id")
+
+    def tweet(self, record: Any) -> Tweet:
+        """One record as a tweet.
+
+        Raises:
+            BadRecord: with what is wrong with it.
+        """
+        if not isinstance(record, dict):
+            raise BadRecord("is not a JSON object")
+        created = self.times.read(self.cell(record, "created_at"), "the time of creation")
+        if self.hours_unknown and not created.told_zone and created.at.time() == datetime.min.time():
+            created = type(created)(created.at, has_hour=False)
+        author_id = self.author(record)
+        text = self.text(record)
+        tweet_id = (
+            made_id(self.kind, author_id, format_time(created.at), text) if self.make_ids else self.tweet_id(record)
+        )
+        observed = self.cell(record, "observed_at")
+        result = start(
+            tweet_id,
+            author_id,
+            text,
+            created,
+            None if observed is None else self.other_times.read(observed, "the time of observation").at,
+        )
+        self._put_facts(result, record)
+        self._put_account(result, record)
+        if not self.make_ids:
+            put_edits(result, edit_history(record) or self._history(record))
+        return result
+
+    def fill(self, tweet: Tweet) -> None:
+        """Set what the constants say where a tweet does not tell it: language, client, flags."""
+        if "lang" not in tweet:
+            put_language(tweet, self.constants.get("lang"))
+        if "source" not in tweet:
+            put_source(tweet, client_of(self.constants.get("source")))
+        for name in FLAGS:
+            flag = flag_of(self.constants.get(name), name)
+            if flag is not None and name not in tweet:
+                tweet[name] = flag  # type: ignore[literal-required]
+
+    def _put_facts(self, result: Tweet, record: Mapping[str, Any]) -> None:
+        text = result.get("text") or ""
+        tags = self.cell(record, "hashtags")
+        result["hashtags"] = hashtags(HASHTAG.findall(text) if tags is None else listed(tags))
+        put_language(result, self.cell(record, "lang"))
+        put_source(result, client_of(self.cell(record, "source")))
+        put_links(result, urls=None, quoted=None, media=None)
+        for name in FLAGS:
+            flag = flag_of(self.cell(record, name), name)
+            if flag is not None:
+                result[name] = flag  # type: ignore[literal-required]
+        for name, reference in (("is_retweet", "retweet_of"), ("is_reply", "reply_to"), ("is_quote", "quote_of")):
+            self._put_reference(result, record, name, reference)
+        for name, reference in (("has_link", "links"), ("has_media", "media")):
+            if any(is_present(cell) for cell in self.cells(record, reference)):
+                result[name] = True  # type: ignore[literal-required]
+        if text.startswith("RT @") or not isinstance(result.get("is_retweet"), bool):
+            result["is_retweet"] = text.startswith("RT @")
+        if result["is_retweet"]:
+            original = self.cell(record, "original_author_id")
+            if original is not None:
+                result["original_author_id"] = identifier(original, "the original's author")
+        else:
+            counts = {name: count_of(self.cell(record, name), name) for name in TWEET_COUNTS}
+            put_counts(result, "public_metrics", counts, TWEET_COUNTS)
+
+    def _put_reference(self, result: Tweet, record: Mapping[str, Any], name: str, reference: str) -> None:
+        """A column that names another tweet tells of every record whether it is a retweet, a reply, a quote."""
+        if reference not in self.paths or (name in result and name != "is_retweet"):
+            return
+        there = [is_present(cell) for cell in self.cells(record, reference)]
+        if any(there):
+            result[name] = True  # type: ignore[literal-required]
+        elif None not in there and name not in result:
+            result[name] = False  # type: ignore[literal-required]
+
+    def _put_account(self, result: Tweet, record: Mapping[str, Any]) -> None:
+        user: dict[str, Any] = {name: flag_of(self.cell(record, name), name) for name in ("verified", "protected")}
+        user["created_at"] = self.cell(record, "account_created_at")
+        user["verified_type"] = self.cell(record, "verified_type")
+        if is_present(self.cell(record, "blue")) and is_missing(user["verified_type"]):
+            user["verified"], user["verified_type"] = True, "blue"
+        counts = {name: count_of(self.cell(record, name), name) for name in AUTHOR_COUNTS}
+        put_author(result, user, counts, self.other_times)
+
+    def _history(self, record: Mapping[str, Any]) -> list[Any]:
+        cell = self.cell(record, "edits")
+        parsed = literal(cell) if isinstance(cell, str) else cell
+        return parsed if isinstance(parsed, list) else []

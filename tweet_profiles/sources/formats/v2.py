@@ -12,15 +12,21 @@ from tweet_profiles.sources.formats.form import (
     by_id,
     dicts,
     each,
+    edit_history,
+    is_withheld,
+    mapping,
     put_author,
     put_counts,
+    put_edits,
+    put_language,
     put_links,
-    put_text,
+    put_source,
     requested_of,
     retrieved_at,
     start,
 )
-from tweet_profiles.sources.formats.values import hashtags, identifier
+from tweet_profiles.sources.formats.times import STRICT
+from tweet_profiles.sources.formats.values import client_of, hashtags, identifier, text_of
 
 
 def from_page(
@@ -60,6 +66,8 @@ def from_flattened(tweet: Mapping[str, Any], *, observed_at: datetime | None = N
     Raises:
         BadRecord: with what is wrong with it.
     """
+    if not isinstance(tweet, dict):
+        raise BadRecord("is not a JSON object")
     author = tweet.get("author")
     users = {str(author["id"]): author} if isinstance(author, dict) and "id" in author else {}
     if isinstance(author, dict) and not users and "author_id" in tweet:
@@ -81,18 +89,24 @@ def _from_v2(
     references = tweet.get("referenced_tweets") or []
     if not isinstance(references, list) or not all(isinstance(entry, dict) for entry in references):
         raise BadRecord("referenced_tweets is not a list of objects")
-    kinds = {entry.get("type"): str(entry.get("id")) for entry in references}
+    kinds = {str(entry.get("type")): str(entry.get("id")) for entry in references}
     original = originals.get(kinds["retweeted"]) if "retweeted" in kinds else None
     if original is not None and "text" not in original:
         original = None
     content = tweet if original is None else original
-    result = start(tweet.get("id"), tweet.get("author_id"), _v2_text(content), tweet.get("created_at"), observed_at)
+    result = start(
+        identifier(tweet.get("id"), "its id"),
+        identifier(tweet.get("author_id"), "its author's id"),
+        None if is_withheld(content) else text_of(_v2_text(content), table=False),
+        STRICT.read(tweet.get("created_at"), "the time of creation"),
+        observed_at,
+    )
     entities = _v2_entities(content)
     result["hashtags"] = hashtags(entry.get("tag") for entry in dicts(entities.get("hashtags")))
-    put_text(result, "lang", content.get("lang"))
-    put_text(result, "source", tweet.get("source"))
+    put_language(result, content.get("lang"))
+    put_source(result, client_of(tweet.get("source")))
     told = bool(references) or "referenced_tweets" in requested
-    retweet = True if "retweeted" in kinds else False if told else (result["text"] or "").startswith("RT @")
+    retweet = True if "retweeted" in kinds else False if told else (result.get("text") or "").startswith("RT @")
     result["is_retweet"] = retweet
     if "replied_to" in kinds or tweet.get("in_reply_to_user_id"):
         result["is_reply"] = True
@@ -101,7 +115,7 @@ def _from_v2(
     if told:
         result["is_quote"] = "quoted" in kinds
     urls = dicts(entities.get("urls"))
-    keys = (content.get("attachments") or {}).get("media_keys")
+    keys = mapping(content.get("attachments")).get("media_keys")
     put_links(
         result,
         urls=urls if "urls" in entities else None,
@@ -116,6 +130,7 @@ def _from_v2(
     user = users.get(result["author_id"])
     if user is not None:
         put_author(result, user, user.get("public_metrics"))
+    put_edits(result, edit_history(tweet))
     return result
 
 
