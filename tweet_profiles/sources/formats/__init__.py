@@ -62,7 +62,6 @@ class Reading:
         unused: columns of the file that are not used.
         missing: our fields that the file lacks.
         notes: sentences worth telling.
-        retweets: whether the file was collected with retweets; None if that is not known.
     """
 
     name: str
@@ -70,19 +69,14 @@ class Reading:
     unused: tuple[str, ...]
     missing: tuple[str, ...]
     notes: tuple[str, ...]
-    retweets: bool | None
     _convert: Callable[[Any], Converted] = field(repr=False)
 
     def convert(self, record: Record) -> Converted:
         """The tweets of one record, and the reason of each that could not be used."""
         try:
-            converted = self._convert(record.value)
+            return self._convert(record.value)
         except BadRecord as error:
             return Converted(errors=[error])
-        if self.retweets is not None:
-            for tweet in converted.tweets:
-                tweet["retweets_collected"] = self.retweets
-        return converted
 
 
 def recognise(
@@ -144,7 +138,6 @@ def _reading_of_x(kind: str, values: Sequence[Any], options: ReadOptions, source
         unused=(),
         missing=_never_told(tried.tweets),
         notes=tuple(notes),
-        retweets=_retweets(options, tried.tweets),
         _convert=read,
     )
 
@@ -236,7 +229,6 @@ def _reading_of_tool(
         unused=tuple(column for column in _own_columns(present, shape) if not _is_used(column, used)),
         missing=tuple(name for name in FIELDS if not _is_told(name, mapped)),
         notes=(*notes, *more, *ids),
-        retweets=_retweets(options, tried.tweets),
         _convert=read,
     )
 
@@ -590,13 +582,6 @@ def _tried(read: Callable[[Any], Converted], values: Sequence[Any]) -> Converted
         except BadRecord:
             continue
     return tried
-
-
-def _retweets(options: ReadOptions, tweets: Sequence[Tweet]) -> bool | None:
-    """Whether the file was collected with retweets: as the user says; if one is among its first, it was."""
-    if options.retweets is not None:
-        return options.retweets
-    return True if any(tweet.get("is_retweet") for tweet in tweets) else None
 
 
 def _never_told(tweets: Sequence[Tweet]) -> tuple[str, ...]:
