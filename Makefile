@@ -55,6 +55,10 @@ format: setup-all  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: setup-all  ## write docs/settings.md and docs/rooms.png from the code
+	@$(BIN)/python docs/make_settings.py
+	@$(BIN)/python docs/make_pictures.py
+
 lock: setup-all  ## resolve pyproject.toml anew into constraints.txt
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --python $(BIN)/python --extra dev pyproject.toml -o constraints.txt --no-header --no-annotate --quiet

@@ -122,16 +122,24 @@ class Settings(BaseSettings):
         validation_alias="MONGODB_URI",
         description="MongoDB to use; without it a local one is started",
     )
-    mongodb_database: str = Field(default="tweet_profiles", min_length=1, max_length=60)
-    mongodb_timeout_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    mongodb_database: str = Field(default="tweet_profiles", min_length=1, max_length=60, description="its database")
+    mongodb_timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(
+        default=20.0, description="how long a MongoDB that does not answer is waited for"
+    )
     pseudonym_key: SecretStr | None = Field(
         default=None,
         description="secret of the pseudonyms, at least 32 characters; without it one is made in the home",
     )
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    batch_age_s: Annotated[float, Field(gt=0)] = 60.0
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1000, description="a batch lands when it holds so many tweets"
+    )
+    batch_age_s: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="or when its oldest tweet has waited so long"
+    )
     model_dir: Path | None = Field(default=None, description="sentiment model; without it the shipped one")
-    k_anonymity: Annotated[int, Field(ge=2, le=1000)] = 5
+    k_anonymity: Annotated[int, Field(ge=2, le=1000)] = Field(
+        default=5, description="how many authors must share what is shown"
+    )
     time_zone: str = Field(default="UTC", description="time zone of the schedules, an IANA name")
     recluster_cron: str = Field(default="30 3 * * *", description="when the authors are grouped anew")
     nights_kept: Annotated[int, Field(ge=2, le=1000)] = Field(
@@ -141,17 +149,23 @@ class Settings(BaseSettings):
     purge_cron: str = Field(default="15 4 * * *", description="when raw tweets older than the retention are removed")
     retention_days: Annotated[float, Field(gt=0, le=3650)] = Field(default=30, description="how long raw tweets stay")
     search_days_from: date = Field(default=date(2026, 1, 1), description="first day offered for a search by day")
-    max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = Field(
+        default=3, description="a batch that failed so often is parked"
+    )
     api_hosts: str = Field(
         default="localhost,127.0.0.1,[::1]", description="names of the API's host, with commas between"
     )
     api_https: bool = Field(default=False, description="the API stands behind a proxy that speaks TLS")
-    api_rate_per_minute: Annotated[int, Field(ge=1)] = 600
+    api_rate_per_minute: Annotated[int, Field(ge=1)] = Field(
+        default=600, description="requests a minute that a key may make"
+    )
     dagster_url: str = Field(default="http://127.0.0.1:3000", pattern="^https?://", description="the page links to it")
     page_url: str | None = Field(
         default=None, pattern="^https?://", description="address of the page, where it is served; the UI links to it"
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="least important log lines that are written"
+    )
 
     @field_validator("mongodb_uri", mode="after")
     @classmethod
@@ -205,13 +219,25 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(_env_file=files, home=home, **overrides)  # type: ignore[call-arg]
     except ValidationError as error:
-        faults = "; ".join(f"{_env_name(fault['loc'])}: {fault['msg']}" for fault in error.errors())
-        raise SettingError(f"{faults}. Set it in the environment or in .env") from None
+        raise unusable(error, ENV_PREFIX) from None
 
 
-def _env_name(location: tuple[int | str, ...]) -> str:
-    name = str(location[0]).upper()
-    return name if name == "MONGODB_URI" else ENV_PREFIX + name
+def unusable(error: ValidationError, prefix: str) -> SettingError:
+    """One sentence that names every setting that cannot be used and why, without its value.
+
+    Args:
+        error: what pydantic found.
+        prefix: of the environment variables of these settings.
+    """
+
+    def variable(field: str) -> str:
+        # A field is named in small letters; one that has a variable's name of its own is told by that.
+        return field if field.isupper() else prefix + field.upper()
+
+    errors = (
+        f"{variable(str(each['loc'][0]))}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()
+    )
+    return SettingError(f"{'; '.join(errors)}. Set it in the environment or in .env")
 
 
 @cache

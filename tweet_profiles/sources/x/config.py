@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tweet_profiles.errors import SettingError
-from tweet_profiles.settings import current_home, env_files, is_demo_home
+from tweet_profiles.settings import current_home, env_files, is_demo_home, unusable
 
 ENV_PREFIX = "TWEET_PROFILES_X_"
 MAX_QUERY = 4096
@@ -76,7 +76,7 @@ class XSettings(BaseSettings):
         default=None, description="most posts a month that are pulled; X's own cap holds as well"
     )
     cap_reset_day: Annotated[int, Field(ge=1, le=28)] = Field(default=1, description="day on which the month begins")
-    page_size: Annotated[int, Field(ge=10, le=500)] = 100
+    page_size: Annotated[int, Field(ge=10, le=500)] = Field(default=100, description="tweets asked for at once")
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = Field(
         default=1.0, description="most searches a second; the full archive allows one"
     )
@@ -95,14 +95,16 @@ class XSettings(BaseSettings):
     stall_s: Annotated[float, Field(gt=0, le=600)] = Field(
         default=20.0, description="without a byte for so long the stream is taken for dead"
     )
-    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(
+        default=30.0, description="how long an answer is waited for"
+    )
     patience_s: Annotated[float, Field(ge=0)] = Field(
         default=3600.0, description="how long a search waits for an X that does not answer properly"
     )
     wait_scale: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="shortens the waits after faults; for tests against a server of one's own"
     )
-    base_url: str = "https://api.x.com"
+    base_url: str = Field(default="https://api.x.com", description="where X answers")
 
     @field_validator("bearer_token", mode="after")
     @classmethod
@@ -213,8 +215,7 @@ def load_x_settings(**overrides: Any) -> XSettings:
     try:
         return XSettings(_env_file=env_files(), **overrides)  # type: ignore[call-arg]
     except ValidationError as error:
-        faults = "; ".join(f"{_env_name(fault['loc'])}: {_plain(fault['msg'])}" for fault in error.errors())
-        raise SettingError(f"{faults}. Set it in the environment or in .env") from None
+        raise unusable(error, ENV_PREFIX) from None
 
 
 def missing(config: XSettings) -> list[str]:
@@ -236,21 +237,12 @@ def require(config: XSettings) -> None:
         raise SettingError("; ".join(faults))
 
 
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
-
-
 def faults_of_environment() -> list[str]:
     """What keeps anything from being pulled with the settings as they are now; settings that cannot be used count."""
     try:
         return missing(load_x_settings())
     except SettingError as error:
         return [str(error)]
-
-
-def _env_name(location: tuple[int | str, ...]) -> str:
-    name = str(location[0]).upper()
-    return name if name.endswith("X_BEARER_TOKEN") else ENV_PREFIX + name
 
 
 def _items(value: Any, separator: str) -> list[str]:
