@@ -65,7 +65,7 @@ def test_a_feature_that_is_the_same_for_all_is_said_to_be() -> None:
 
 @pytest.mark.parametrize("authors", [0, 1, 6])
 def test_authors_whom_nothing_tells_apart_end_in_one_clear_sentence(authors: int) -> None:
-    profiles = profiles_from([row(0, author) for author in range(max(authors, 1))]).iloc[:authors]
+    profiles = profiles_from([row(50 * author, author) for author in range(max(authors, 1))]).iloc[:authors]
     matrix = build_features(profiles)
     assert matrix.scaler.names == [] and len(matrix.frame) == authors
     SCALED_FEATURES.validate(matrix.frame)
