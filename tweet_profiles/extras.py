@@ -29,6 +29,11 @@ class MissingExtraError(TweetProfilesError):
     """Something was asked for that this installation has no packages for."""
 
 
+def is_installed(extra: Extra) -> bool:
+    """Whether all packages of an extra are there."""
+    return all(find_spec(package) is not None for package in PACKAGES[extra])
+
+
 def require(extra: Extra, what: str) -> None:
     """Raise MissingExtraError, which says how to install it, unless all packages of an extra are there.
 

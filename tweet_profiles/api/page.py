@@ -6,6 +6,7 @@ What belongs here: what each page shows and the geometry of its drawings. What d
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
@@ -19,6 +20,7 @@ from tweet_profiles.api import problems
 from tweet_profiles.api.access import COOKIE, check_key, counters, find_key
 from tweet_profiles.api.keys import SESSION_LENGTH, Key, KeyStore
 from tweet_profiles.api.reader import NoReleaseError, Reader, connection, reader
+from tweet_profiles.database.unreleased import is_behind, unreleased_since
 from tweet_profiles.release.shown import NOT_KNOWN, Snapshot, segment_history
 
 MOOD = (("positive", "Positive"), ("neutral", "Neutral"), ("negative", "Negative"))
@@ -114,6 +116,7 @@ def home(request: HttpRequest, key: Key) -> HttpResponse:
             "periods": periods,
             "sweep": sweep,
             "k": snapshot.clustering["k"],
+            "is_behind": is_behind(unreleased_since(connection.database()), datetime.now(UTC)),
             "chart_mood": {
                 "days": [row["day"] for row in periods],
                 "series": [{"label": "everybody", "values": [row["sentiment_mean"] for row in periods]}],

@@ -6,11 +6,14 @@ What belongs here: arguments and what is printed. What does not: any work.
 import os
 import signal
 import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from tweet_profiles.errors import HomeError, SettingError
 from tweet_profiles.home import Home
@@ -87,6 +90,72 @@ def _shows_demo(own: Path) -> bool:
 
     is_empty = not Home(own).has_data and load_settings().mongodb_uri is None and bool(faults_of_environment())
     return is_empty and Home(demo_home(own)).has_data
+
+
+@homes_app.command()
+def status(*, home: HomeOption = None, demo: DemoOption = False) -> None:
+    """Show the state of a home, and of its stream collector if one has run; exit code 1 if something is off."""
+    from tweet_profiles.database.connection import connect
+    from tweet_profiles.landing.zone import LandingZone
+    from tweet_profiles.orchestration.condition import read_condition, troubles
+    from tweet_profiles.orchestration.instance import dagster_instance
+    from tweet_profiles.release.counts import about
+
+    use_home(home, demo=demo)
+    settings = load_settings()
+    opened = Home.open(settings.home)
+    with connect(settings, opened) as client, dagster_instance(opened) as instance:
+        found = read_condition(LandingZone(opened), client[settings.mongodb_database], instance, settings.max_attempts)
+    now = datetime.now(UTC)
+    table = Table(show_header=False, title=f"Home {opened.root}")
+    table.add_row("last batch landed", _when(found.last_landed, now))
+    table.add_row("batches waiting", str(found.waiting))
+    table.add_row("profiles", f"about {about(found.profiles, settings.k_anonymity):,}" if found.profiles else "none")
+    table.add_row("grouped", f"{_when(found.grouped, now)}{f', {found.segments} segments' if found.grouped else ''}")
+    table.add_row("released", _when(found.released, now))
+    table.add_row(
+        "not released yet",
+        "nothing" if found.unreleased_since is None else f"what came since {_when(found.unreleased_since, now)}",
+    )
+    console.print(table)
+    off = troubles(found, now)
+    if found.is_empty:
+        off.append("nothing has come in yet: `tweet-profiles import FILE`, or `tweet-profiles search`")
+    off += _show_collector(opened)
+    for trouble in off:
+        console.print(f"- {trouble}", soft_wrap=True, highlight=False, markup=False)
+    if off:
+        raise typer.Exit(1)
+
+
+def _when(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return "never"
+    hours = (now - moment).total_seconds() / 3600
+    ago = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.0f} hours" if hours >= 2 else "a moment"
+    return f"{moment:%Y-%m-%d %H:%M} UTC, {ago} ago"
+
+
+def _show_collector(home: Home) -> list[str]:
+    """Show the stream collector's health, if one has run here; returns what is wrong with it."""
+    import time
+
+    from tweet_profiles.sources.x.health import is_running, read, troubles
+
+    health = read(home)
+    if health is None:
+        console.print("No collector has run in this home: `tweet-profiles stream` starts one.")
+        return []
+    table = Table(show_header=False, title="Stream collector")
+    for name, value in {**asdict(health), "reconnects": health.reconnects}.items():
+        shown = (
+            datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
+            if name.endswith("_at") and value
+            else value
+        )
+        table.add_row(name.replace("_", " "), str(shown))
+    console.print(table)
+    return troubles(health, time.time(), running=is_running(health))
 
 
 @homes_app.command()

@@ -1,4 +1,4 @@
-"""`tweet-profiles check`, `search`, `stream`, `status`, `forget`: the X API from the command line.
+"""`tweet-profiles check`, `search`, `stream`, `purge`, `forget`: the X API from the command line.
 
 What belongs here: arguments and what is printed. What does not: any work.
 """
@@ -15,7 +15,7 @@ from rich.console import Console
 from tweet_profiles.errors import InputError, SettingError, TweetProfilesError
 from tweet_profiles.home import Home
 from tweet_profiles.landing.zone import LandingZone
-from tweet_profiles.settings import load_settings
+from tweet_profiles.settings import env_files, load_settings
 from tweet_profiles.sources.x.config import XSettings
 from tweet_profiles.sources.x.search import SearchReport
 
@@ -85,35 +85,6 @@ def stream() -> None:
 
 
 @x_app.command()
-def status() -> None:
-    """Show the health of the stream collector; exit code 1 if it is not well."""
-    import time
-
-    from rich.table import Table
-
-    from tweet_profiles.sources.x.health import is_running, read, troubles
-
-    health = read(Home.open(load_settings().home))
-    if health is None:
-        console.print("No collector has run in this home: `tweet-profiles stream` starts one.")
-        raise typer.Exit(1)
-    table = Table(show_header=False, title="Stream collector")
-    for name, value in {**asdict(health), "reconnects": health.reconnects}.items():
-        shown = (
-            datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
-            if name.endswith("_at") and value
-            else value
-        )
-        table.add_row(name.replace("_", " "), str(shown))
-    console.print(table)
-    found = troubles(health, time.time(), running=is_running(health))
-    for trouble in found:
-        console.print(f"- {trouble}")
-    if found:
-        raise typer.Exit(1)
-
-
-@x_app.command()
 def check() -> None:
     """Check token, query, rules, MongoDB and model, and tell what would be pulled and what it costs of the cap."""
     from tweet_profiles.sources.x.config import load_x_settings
@@ -122,6 +93,8 @@ def check() -> None:
     # Whoever sits at the terminal wants an answer, not an hour's patience.
     config = config.model_copy(update={"patience_s": min(config.patience_s, CHECK_PATIENCE_S)})
     faults: dict[str, str] = {}
+    files = ", ".join(str(path) for path in env_files()) or "none was found"
+    console.print(f"     settings: the environment, then .env files: {files}", highlight=False, soft_wrap=True)
 
     def tell(what: str, test: Callable[[], str]) -> None:
         try:

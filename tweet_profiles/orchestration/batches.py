@@ -69,6 +69,12 @@ def plan(instance: DagsterInstance, landed: Sequence[str], max_attempts: int) ->
     )
 
 
+def waiting(instance: DagsterInstance, landed: Sequence[str], max_attempts: int) -> tuple[list[str], list[str]]:
+    """The landed batches that are not in the profiles yet, and those of them that are parked."""
+    done = instance.get_materialized_partitions(LAST_BATCH_ASSET)
+    return [key for key in landed if key not in done], plan(instance, landed, max_attempts).parked
+
+
 @dataclass(frozen=True)
 class PurgedBatches(Purged):
     """What was removed, with the number of partitions that went too."""

@@ -14,7 +14,11 @@ from tweet_profiles.orchestration.assets import x_search, x_stream
 from tweet_profiles.orchestration.assets.assigned_authors import assigned_authors
 from tweet_profiles.orchestration.assets.customer_clusters import customer_clusters
 from tweet_profiles.orchestration.assets.raw_tweets import raw_tweets
-from tweet_profiles.orchestration.assets.released_profiles import exported_profiles, released_profiles
+from tweet_profiles.orchestration.assets.released_profiles import (
+    exported_profiles,
+    holds_what_the_profiles_hold,
+    released_profiles,
+)
 from tweet_profiles.orchestration.assets.scaled_features import scaled_features
 from tweet_profiles.orchestration.assets.scored_tweets import scored_tweets
 from tweet_profiles.orchestration.assets.segment_report import segment_report
@@ -43,7 +47,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
         ],
         jobs=[*jobs.ALL, jobs.PURGE],
         schedules=schedules.build_schedules(load_settings()),
-        asset_checks=[x_stream.stream_is_well],
+        asset_checks=[x_stream.stream_is_well, holds_what_the_profiles_hold],
         sensors=sensors.build_sensors(),
         resources={**default_resources(), **(resources or {})},
         # Steps of a run share one process: the model is loaded once a run and no step pays for an import twice.

@@ -5,6 +5,7 @@ from dagster import RunsFilter
 
 from tweet_profiles.orchestration.instance import UNFINISHED, fail_orphans
 from tweet_profiles.orchestration.jobs import PULL, PURGE, RECLUSTER
+from tweet_profiles.orchestration.resources import HomeResource
 from tweet_profiles.settings import Settings
 from tweet_profiles.sources.x.config import faults_of_environment
 
@@ -12,16 +13,10 @@ from tweet_profiles.sources.x.config import faults_of_environment
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """The schedules at the configured times and in the configured time zone.
 
-    The pull is on from the start only where X is configured; the purge always is.
+    The pull is on from the start only where X is configured; the others always are.
     """
     return [
-        dg.ScheduleDefinition(
-            name="nightly_reclustering",
-            job=RECLUSTER,
-            cron_schedule=settings.recluster_cron,
-            execution_timezone=settings.time_zone,
-            description="Groups all authors anew every night.",
-        ),
+        _nightly_schedule(settings),
         _pull_schedule(settings),
         dg.ScheduleDefinition(
             name="daily_purge",
@@ -32,6 +27,32 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             description=f"Removes raw batches older than {settings.retention_days} days, with their partitions.",
         ),
     ]
+
+
+def _nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="nightly_reclustering",
+        job=RECLUSTER,
+        cron_schedule=settings.recluster_cron,
+        execution_timezone=settings.time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Groups all authors anew every night and releases the groups; the report follows.",
+    )
+    def nightly_reclustering(
+        context: dg.ScheduleEvaluationContext, home: HomeResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        if not home.open().has_data and home.settings().mongodb_uri is None:
+            return dg.SkipReason("nothing has come into this home yet: there is nobody to group")
+        if _still_runs(context.instance, RECLUSTER.name):
+            return dg.SkipReason("a grouping still runs, and takes in what there is")
+        return dg.RunRequest()
+
+    return nightly_reclustering
+
+
+def _still_runs(instance: dg.DagsterInstance, job: str) -> bool:
+    fail_orphans(instance)
+    return instance.get_runs_count(RunsFilter(job_name=job, statuses=UNFINISHED)) > 0
 
 
 def _pull_schedule(settings: Settings) -> dg.ScheduleDefinition:
@@ -49,8 +70,7 @@ def _pull_schedule(settings: Settings) -> dg.ScheduleDefinition:
         faults = faults_of_environment()
         if faults:
             return dg.SkipReason("; ".join(faults))
-        fail_orphans(context.instance)
-        if context.instance.get_runs_count(RunsFilter(job_name=PULL.name, statuses=UNFINISHED)):
+        if _still_runs(context.instance, PULL.name):
             return dg.SkipReason("the pull before still runs: what came since is in the next one")
         return dg.RunRequest()
 

@@ -5,15 +5,18 @@ decision itself (`orchestration.due`), which a test calls with plain values.
 """
 
 import time
+from datetime import UTC, datetime
 
 import dagster as dg
 
+from tweet_profiles.database.unreleased import unreleased_since
 from tweet_profiles.orchestration.assets import x_stream
+from tweet_profiles.orchestration.assets.released_profiles import freshness
 from tweet_profiles.orchestration.batches import failures, plan
 from tweet_profiles.orchestration.instance import fail_orphans, range_tags
 from tweet_profiles.orchestration.jobs import PROCESS_BATCH
 from tweet_profiles.orchestration.partitions import BATCHES
-from tweet_profiles.orchestration.resources import HomeResource
+from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.sources.x.config import faults_of_environment
 from tweet_profiles.sources.x.health import read
 
@@ -55,9 +58,40 @@ OBSERVE_EVERY_S = 600
 """A stream that stays as it is, is told of this often; a change is told of at once."""
 
 
+FRESHNESS_EVERY_S = 43_200
+
+
 def build_sensors() -> list[dg.SensorDefinition]:
     """All sensors. The stream's is on from the start only where X is configured."""
-    return [landed_batches, _stream_sensor()]
+    follows = dg.AutomationConditionSensorDefinition(
+        "report_follows",
+        target=dg.AssetSelection.assets("segment_report"),
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Makes segment_report anew once a release is made.",
+    )
+    return [landed_batches, release_freshness, follows, _stream_sensor()]
+
+
+@dg.sensor(
+    name="release_freshness",
+    minimum_interval_seconds=600,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells on released_profiles whether the profiles have been newer than the release for two nights.",
+)
+def release_freshness(
+    context: dg.SensorEvaluationContext, home: HomeResource, mongo: MongoResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Evaluate the freshness check; what stays as it is, is told again twice a day."""
+    if not home.open().has_data and home.settings().mongodb_uri is None:
+        return dg.SkipReason("nothing has come into this home yet")
+    with mongo.database() as database:
+        found = freshness(unreleased_since(database), datetime.now(UTC))
+    told, _, last = (context.cursor or "").partition("@")
+    if told == str(found.passed) and time.time() - float(last) < FRESHNESS_EVERY_S:
+        return dg.SkipReason(f"as before: {found.description}")
+    context.update_cursor(f"{found.passed}@{time.time():.0f}")
+    return dg.SensorResult(asset_events=[found])
 
 
 def _stream_sensor() -> dg.SensorDefinition:

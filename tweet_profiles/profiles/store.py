@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -24,6 +25,7 @@ from pymongo.database import Database
 from pymongo.errors import AutoReconnect, BulkWriteError, ConnectionFailure, PyMongoError
 
 from tweet_profiles.contracts import USER_PROFILES
+from tweet_profiles.database.unreleased import note_change
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.profiles.buckets import TWEET, Outcome, Row, merge, pack, rows_of, score_frame, unpack
 from tweet_profiles.profiles.compute import profiles_of
@@ -107,6 +109,8 @@ class ProfileStore:
         for buffered in _buffers(batches):
             authors.update(self._fold(buffered, total, written))
         total.authors = sorted(authors)
+        if total.tweets_new or total.tweets_replaced or total.created or total.updated:
+            self._patiently(lambda: note_change(self.database, datetime.now(UTC)))
         return total
 
     def recompute(self, authors: Sequence[str], result: FoldResult | None = None) -> FoldResult:

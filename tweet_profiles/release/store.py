@@ -28,6 +28,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
 from tweet_profiles.contracts import RELEASED_PROFILES
+from tweet_profiles.database.unreleased import note_release
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.profiles.buckets import FIELDS
 from tweet_profiles.profiles.store import ProfileStore
@@ -190,6 +191,9 @@ class ReleaseStore:
             )
         before = self.current()
         self.database.state.update_one({"_id": POINTER}, {"$set": {"version": version}}, upsert=True)
+        clustering = self.database.clusterings.find_one({"_id": document["clustering"]}, {"created": 1})
+        if clustering is not None:
+            note_release(self.database, clustering["created"])
         self._drop_before(version, None if before is None else before.version)
         return Release.from_document(document)
 

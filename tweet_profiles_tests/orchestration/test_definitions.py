@@ -49,7 +49,12 @@ def test_everything_that_should_load_does() -> None:
         "hourly_pull",
         "daily_purge",
     }
-    assert {sensor.name for sensor in repository.sensor_defs} == {"landed_batches", "stream_health"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "landed_batches",
+        "stream_health",
+        "release_freshness",
+        "report_follows",
+    }
     assert checks == {
         "x_stream:stream_is_well",
         "sentiment_model:fit_to_serve",
@@ -60,6 +65,7 @@ def test_everything_that_should_load_does() -> None:
         "customer_clusters:clustering_quality",
         "released_profiles:released_profiles_contract",
         "released_profiles:no_group_too_small",
+        "released_profiles:holds_what_the_profiles_hold",
     }
 
 
@@ -81,7 +87,8 @@ def test_every_asset_tells_its_owner_its_kinds_and_what_it_is() -> None:
 def test_every_contract_check_blocks_what_comes_after_it() -> None:
     graph = build_definitions().get_repository_def().asset_graph
     unblocking = {key.name for key in graph.asset_check_keys if not graph.get_check_spec(key).blocking}
-    assert unblocking == {"stream_is_well"}  # a stream that is away must not hold up what has landed
+    # Neither a stream that is away nor a release that is late must hold up what comes after it.
+    assert unblocking == {"stream_is_well", "holds_what_the_profiles_hold"}
 
 
 def test_resources_can_be_swapped_by_name(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """released_profiles and exported_profiles: what may leave the system, in MongoDB and as files."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from tweet_profiles.contracts import RELEASED_PROFILES
+from tweet_profiles.database.unreleased import is_behind, unreleased_since
 from tweet_profiles.orchestration import checks
 from tweet_profiles.orchestration.assets.metadata import OWNERS, table
 from tweet_profiles.orchestration.resources import HomeResource, ModelResource, MongoResource
@@ -17,6 +19,7 @@ from tweet_profiles.segments.store import SegmentStore
 NAME = "released_profiles"
 EXPORT = "exported_profiles"
 GROUP_CHECK = "no_group_too_small"
+FRESHNESS_CHECK = "holds_what_the_profiles_hold"
 
 
 @dg.asset(
@@ -113,4 +116,44 @@ def exported_profiles(home: HomeResource, mongo: MongoResource) -> dg.Materializ
             "version": done.release.version,
             **{path.suffix.removeprefix("."): dg.MetadataValue.path(path) for path in done.files},
         }
+    )
+
+
+def freshness(since: datetime | None, now: datetime) -> dg.AssetCheckEvaluation:
+    """The outcome of the freshness check.
+
+    Args:
+        since: since when the profiles hold what no release shows, None if they hold no such thing.
+        now: the present.
+    """
+    if since is None:
+        found = "the release holds what the profiles hold"
+    elif is_behind(since, now):
+        found = (
+            f"the profiles hold tweets since {since:%Y-%m-%d} that no release shows, for more than two nights: run the "
+            "job recluster, and see why nightly_reclustering did not"
+        )
+    else:
+        found = f"what came since {since:%Y-%m-%d} is in the next release"
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(NAME),
+        check_name=FRESHNESS_CHECK,
+        passed=not is_behind(since, now),
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=found,
+        metadata={"unreleased_since": dg.MetadataValue.timestamp(since)} if since is not None else {},
+    )
+
+
+@dg.asset_check(
+    asset=NAME,
+    name=FRESHNESS_CHECK,
+    description="No tweet has been in the profiles for more than two nights without being in a release.",
+)
+def holds_what_the_profiles_hold(mongo: MongoResource) -> dg.AssetCheckResult:
+    """Look at the database now; the sensor release_freshness does so by itself."""
+    with mongo.database() as database:
+        found = freshness(unreleased_since(database), datetime.now(UTC))
+    return dg.AssetCheckResult(
+        passed=found.passed, severity=found.severity, description=found.description, metadata=found.metadata
     )

@@ -7,6 +7,7 @@ does, and shows it by a page of the Dagster UI that opens only what lies below t
 import dagster as dg
 
 from tweet_profiles.errors import TweetProfilesError
+from tweet_profiles.extras import is_installed
 from tweet_profiles.notebooks import run_notebook
 from tweet_profiles.orchestration.assets.metadata import OWNERS
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
@@ -24,6 +25,8 @@ NOTEBOOK = "03_reading_segments"
     kinds={"jupyter"},
     code_version="1",
     pool="clustering",
+    # Where notebooks cannot be run, it is there to be asked for, and says then what is missing.
+    automation_condition=dg.AutomationCondition.eager() if is_installed("notebooks") else None,
     description=(
         "The notebook that reads the segments, run from top to bottom on the current release: aggregates alone. "
         "Shown here as `report`, and kept as a page among the exports."
