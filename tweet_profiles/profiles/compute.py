@@ -152,7 +152,7 @@ def _not_scored(codes: np.ndarray, scores: pd.DataFrame, rows: np.ndarray, autho
 def why_not_scored(scores: pd.DataFrame) -> pd.Series:
     """Why tweets have no score: their language, that nobody can tell it, or that there is no text; missing with one."""
     reasons = scores["not_scored"]
-    return reasons.mask(reasons == OTHER_LANGUAGE, scores["lang"].fillna(UNKNOWN_LANGUAGE))
+    return reasons.mask(reasons.eq(OTHER_LANGUAGE).fillna(False), scores["lang"].fillna(UNKNOWN_LANGUAGE))
 
 
 def _hours(codes: np.ndarray, created: pd.Series, authors: int) -> list[list[int]]:
