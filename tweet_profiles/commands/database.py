@@ -89,8 +89,10 @@ def rotate() -> None:
     Do so when the key may have become known. Authors keep their profiles. Copies made before, of the database or of
     tables, stay readable with the old key: delete them.
     """
+    from dagster import RunsFilter
+
     from tweet_profiles.database.connection import connect
-    from tweet_profiles.orchestration.instance import UNFINISHED, RunsFilter, dagster_instance
+    from tweet_profiles.orchestration.instance import UNFINISHED, dagster_instance
     from tweet_profiles.profiles.store import ProfileStore
     from tweet_profiles.removal.rotation import rotate_key
 
