@@ -29,7 +29,26 @@ from tweet_profiles.landing.zone import LandingZone
 from tweet_profiles.sources.files import import_paths
 
 FIRST_ID = 1_500_000_000_000_000_000
-WORDS = "the new oat drink is good bad never again love hate it with coffee in the morning queue price shop".split()
+WORDS = (
+    *(
+        "the",
+        "new",
+        "oat",
+        "drink",
+        "is",
+        "good",
+        "bad",
+        "never",
+        "again",
+        "love",
+        "hate",
+        "it",
+        "with",
+        "coffee",
+        "in",
+    ),
+    *("morning", "queue", "price", "shop"),
+)
 COLUMNS = (
     "id",
     "author_id",
@@ -98,8 +117,8 @@ def measure(kind: str, megabytes: float, folder: Path, profile: bool) -> Result:
         peak_megabytes=round(peak),
     )
     print(
-        f"{kind}: {size:,.0f} MB, {rows:,} rows: imported in {seconds:.0f} s ({rows / seconds:,.0f} rows a second, peak "
-        f"{peak:,.0f} MB); {'csv.reader' if kind == 'csv' else 'orjson.loads'} alone {alone:.1f} s "
+        f"{kind}: {size:,.0f} MB, {rows:,} rows: imported in {seconds:.0f} s ({rows / seconds:,.0f} rows a second, "
+        f"peak {peak:,.0f} MB); {'csv.reader' if kind == 'csv' else 'orjson.loads'} alone {alone:.1f} s "
         f"({rows / alone:,.0f} rows a second): {seconds / alone:.1f} times as long",
         flush=True,
     )

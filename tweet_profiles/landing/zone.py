@@ -15,7 +15,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -158,18 +158,18 @@ class LandingZone:
         """Bring index and folder together after a kill, under the lock, when no batch is being written."""
         for leftover in self.home.landing.glob(".*.tmp"):
             leftover.unlink()
-        landed = set(self.keys())
+        landed, secret = set(self.keys()), _secret(index)
         indexed = {key for (key,) in index.execute("SELECT key FROM batches")}
         for key in sorted(landed - indexed):
-            self._remember(index, key, self.read(key))
+            self._remember(index, key, ((_hash(secret, tweet["id"]), _rank(tweet)) for tweet in self.read(key)))
             log.info("took a batch into the index that an ended process had landed", batch=key)
         index.executemany("DELETE FROM batches WHERE key = ?", [(key,) for key in indexed - landed])
         if landed:
             self._note_stamp(index, max(_last_stamp(index), max(landed).partition("-")[0]))
 
-    def _remember(self, index: sqlite3.Connection, key: str, tweets: Iterable[Tweet]) -> None:
-        secret = _secret(index)
-        index.executemany(_REMEMBER, ((_hash(secret, tweet["id"]), _rank(tweet)) for tweet in tweets))
+    def _remember(self, index: sqlite3.Connection, key: str, tweets: Iterable[tuple[bytes, int]]) -> None:
+        """Note a batch, and its tweets by hash and rank."""
+        index.executemany(_REMEMBER, tweets)
         index.execute("INSERT OR IGNORE INTO batches VALUES (?)", (key,))
 
     def _next_key(self, index: sqlite3.Connection, origin: str) -> str:
@@ -195,6 +195,16 @@ class Tally:
     suppressed: int = 0
 
 
+class _Entry:
+    """A tweet that waits, with what the index says it by; made once, for it is looked up more than once."""
+
+    __slots__ = ("hash", "rank", "tally", "tweet")
+
+    def __init__(self, tweet: Tweet, tally: Tally, rank: int) -> None:
+        self.tweet, self.tally, self.rank = tweet, tally, rank
+        self.hash = b""
+
+
 class BatchWriter:
     """Gathers tweets into a batch and lands it by count or age. Made by `LandingZone.writer`.
 
@@ -211,8 +221,9 @@ class BatchWriter:
         self._clock = clock
         self._secret = _secret(index)
         self._suppression = SuppressionList(zone.home)
-        self._fresh: dict[str, tuple[Tweet, Tally]] = {}
-        self._unchecked: dict[str, tuple[Tweet, Tally]] = {}
+        self._fresh: dict[str, _Entry] = {}
+        self._unchecked: dict[str, _Entry] = {}
+        self._checked_against: int | None = None  # the index's version, if all of `_fresh` was checked against one
         self._opened_at = 0.0
         self._total = Tally()
         self.batches = 0
@@ -239,20 +250,20 @@ class BatchWriter:
 
     def add(self, tweet: Tweet, tally: Tally | None = None) -> None:
         """Take a tweet in. `tally` learns what becomes of it; without one only the writer's own counts do."""
-        tally = tally or self._total
+        entry = _Entry(tweet, tally or self._total, _rank(tweet))
         tweet_id = tweet["id"]
-        for part in (self._unchecked, self._fresh):
-            present = part.get(tweet_id)
-            if present is not None:
-                if _rank(tweet) > _rank(present[0]):
-                    part[tweet_id] = tweet, tally
-                    tally = present[1]
-                self._count("duplicates", tally)
-                break
-        else:
+        part = self._fresh if tweet_id in self._fresh else self._unchecked
+        present = part.get(tweet_id)
+        if present is None:
             if not self.waiting:
                 self._opened_at = self._clock()
-            self._unchecked[tweet_id] = tweet, tally
+            part[tweet_id] = entry
+        elif entry.rank > present.rank:
+            entry.hash = present.hash
+            part[tweet_id] = entry
+            self._count("duplicates", present.tally)
+        else:
+            self._count("duplicates", entry.tally)
         self.flush_if_due()
 
     def flush_if_due(self) -> bool:
@@ -286,14 +297,18 @@ class BatchWriter:
         if not self._unchecked:
             return
         try:
-            known = self._known([tweet for tweet, _ in self._unchecked.values()])
+            version = self._version()
+            for entry in self._unchecked.values():
+                entry.hash = _hash(self._secret, entry.tweet["id"])
+            known = self._known(self._unchecked.values())
         except sqlite3.Error as error:
             raise self._zone._index_error(error) from error
-        for tweet_id, (tweet, tally) in self._unchecked.items():
-            if tweet_id in known:
-                self._count("duplicates", tally)
+        self._checked_against = version if not self._fresh or version == self._checked_against else None
+        for tweet_id, entry in self._unchecked.items():
+            if entry.hash in known:
+                self._count("duplicates", entry.tally)
             else:
-                self._fresh[tweet_id] = tweet, tally
+                self._fresh[tweet_id] = entry
         self._unchecked = {}
 
     def _land(self, size: int) -> bool:
@@ -301,48 +316,45 @@ class BatchWriter:
         batch = list(islice(self._fresh.values(), size))
         try:
             with _locked(self._index):
-                allowed = [
-                    tweet
-                    for tweet, _ in batch
-                    # A forgotten author's tweet does not come back by way of whoever repeats it.
-                    if not self._suppression.covers(tweet["author_id"], tweet.get("original_author_id"))
-                ]
-                known = self._known(allowed)
-                fresh = [tweet for tweet in allowed if tweet["id"] not in known]
+                authors = ((entry.tweet["author_id"], entry.tweet.get("original_author_id")) for entry in batch)
+                permitted = self._suppression.permits(authors)
+                known = set() if self._version() == self._checked_against else self._known(batch)
+                fresh = [entry for entry, may in zip(batch, permitted, strict=True) if may and entry.hash not in known]
                 if fresh:
                     key = self._zone._next_key(self._index, self._origin)
-                    _write_batch(self._zone.path(key), fresh)
-                    self._zone._remember(self._index, key, fresh)
+                    _write_batch(self._zone.path(key), [entry.tweet for entry in fresh])
+                    self._zone._remember(self._index, key, ((entry.hash, entry.rank) for entry in fresh))
         except sqlite3.Error as error:
             raise self._zone._index_error(error) from error
-        landed, permitted = ({tweet["id"] for tweet in some} for some in (fresh, allowed))
-        for tweet, tally in batch:
-            tweet_id = tweet["id"]
-            self._count(
-                "landed" if tweet_id in landed else "duplicates" if tweet_id in permitted else "suppressed", tally
-            )
-            del self._fresh[tweet_id]
+        for entry, may in zip(batch, permitted, strict=True):
+            self._count("suppressed" if not may else "duplicates" if entry.hash in known else "landed", entry.tally)
+            del self._fresh[entry.tweet["id"]]
         self._opened_at = self._clock()
         self.batches += bool(fresh)
         return bool(fresh)
 
-    def _count(self, kind: str, tally: Tally) -> None:
-        for each in {id(tally): tally, id(self._total): self._total}.values():
-            setattr(each, kind, getattr(each, kind) + 1)
+    def _version(self) -> int:
+        """Changes whenever another process has changed the index."""
+        version: int = self._index.execute("PRAGMA data_version").fetchone()[0]
+        return version
 
-    def _known(self, tweets: Sequence[Tweet]) -> set[str]:
-        """The ids of those that have landed with a rank that is not lower."""
-        by_hash = {_hash(self._secret, tweet["id"]): tweet for tweet in tweets}
-        known: set[str] = set()
-        for hashes in _groups(by_hash):
+    def _known(self, entries: Iterable[_Entry]) -> set[bytes]:
+        """The hashes of those that have landed with a rank that is not lower."""
+        ranks = {entry.hash: entry.rank for entry in entries}
+        known: set[bytes] = set()
+        for hashes in _groups(ranks):
             marks = ",".join("?" * len(hashes))
-            for found, rank in self._index.execute(
+            found = self._index.execute(
                 f"SELECT hash, observed_hour FROM seen WHERE hash IN ({marks})",  # noqa: S608 - marks only
                 hashes,
-            ):
-                if _rank(by_hash[found]) <= rank:
-                    known.add(by_hash[found]["id"])
+            )
+            known.update(hashed for hashed, rank in found if ranks[hashed] <= rank)
         return known
+
+    def _count(self, kind: str, tally: Tally) -> None:
+        setattr(tally, kind, getattr(tally, kind) + 1)
+        if tally is not self._total:
+            setattr(self._total, kind, getattr(self._total, kind) + 1)
 
 
 def read_batch(path: Path) -> list[Tweet]:

@@ -5,6 +5,7 @@ already stored (`removal.forget`). The list holds pseudonyms, never ids: it must
 """
 
 import os
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from tweet_profiles.home import SECRET_FILE_MODE, Home, write_atomically
@@ -36,11 +37,19 @@ class SuppressionList:
         return self._keys
 
     def covers(self, *author_ids: str | None) -> bool:
-        """Whether any of these authors is on the list; None, for an author who is not known, is not."""
+        """Whether any of these authors is on the list; None is nobody."""
+        return not self.permits([author_ids])[0]
+
+    def permits(self, author_ids: Iterable[tuple[str | None, ...]]) -> list[bool]:
+        """For each of many tweets by its authors (its own and the original's) whether none of them is on the list.
+
+        The list is looked at once.
+        """
         keys = self.keys()
-        if not keys:
-            return False
-        return any(author is not None and author_key(self._secret, author) in keys for author in author_ids)
+        return [not keys or keys.isdisjoint(self._pseudonyms(authors)) for authors in author_ids]
+
+    def _pseudonyms(self, author_ids: tuple[str | None, ...]) -> list[str]:
+        return [author_key(self._secret, author_id) for author_id in author_ids if author_id is not None]
 
     def add(self, pseudonyms: frozenset[str]) -> None:
         """Put authors on the list, for good. Raises HomeError if it cannot be written."""

@@ -63,3 +63,11 @@ def test_options_that_cannot_be_used_are_refused_before_anything_is_read(tmp_pat
     refused(command("import", tmp_path / "a.csv", "--delimiter", "::"), "--delimiter ::")
     refused(command("import", tmp_path / "a.csv", "--column", "text"), "--column FIELD=")
     assert LandingZone(home).keys() == []
+
+
+def test_a_table_without_a_header_is_read_by_the_numbers_of_its_columns(tmp_path, home, command):
+    (tmp_path / "a.csv").write_bytes(table([row(1), row(2)], header=None))
+    columns = [f"--column={name}={number}" for number, name in enumerate(("id", "author_id", "text", "created_at"), 1)]
+    done = command("import", tmp_path / "a.csv", "--no-header", *columns)
+    assert done.returncode == 0, done.stderr
+    assert "2 landed" in done.stdout
