@@ -73,5 +73,5 @@ def run(kills: int, rows: int, folder: Path, seed: int) -> list[str]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        for line in run(int(sys.argv[1]), 60_000, Path(temporary), seed=7):
+        for line in run(int(sys.argv[1]), 20_000, Path(temporary), seed=7):
             sys.stdout.write(line + "\n")

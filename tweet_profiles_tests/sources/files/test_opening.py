@@ -114,7 +114,7 @@ def test_a_pipe_is_as_good_as_a_file(tmp_path, home, content):
         (b"PK\x03\x04 cut", "damaged zip"),
         (b"\x1f\x8b\x08", "cannot be unpacked"),
         (b"just some words\nwithout any columns\n", "no column"),
-        (b"{}", "none"),
+        (b"{}", "no key for id"),
     ],
 )
 def test_what_holds_no_tweets_is_named_and_does_not_stop_the_others(tmp_path, home, content, words):
