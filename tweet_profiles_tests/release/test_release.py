@@ -15,13 +15,16 @@ import pymongo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 from pymongo.database import Database
 
-from tweet_profiles.contracts import RELEASED_PROFILES
+from tweet_profiles.contracts import LABELS, RELEASED_PROFILES
 from tweet_profiles.errors import DatabaseError
-from tweet_profiles.release.anonymise import GRID, anonymise, facts_of, smallest_class, summarise, typed
+from tweet_profiles.release.anonymise import GRID, Anonymised, anonymise, facts_of, smallest_class, summarise, typed
 from tweet_profiles.release.attack import attack
+from tweet_profiles.release.counts import about, in_words, told
 from tweet_profiles.release.files import export, safe_cell
+from tweet_profiles.release.shown import read_snapshot
 from tweet_profiles.release.store import ReleaseStore, make_release
 from tweet_profiles_tests.conftest import Command
 from tweet_profiles_tests.segments.made import made_profiles, night, save
@@ -92,6 +95,122 @@ def test_authors_whose_account_facts_nobody_told_are_released_with_the_facts_mis
     RELEASED_PROFILES.validate(made.frame)
     if share == 1.0 and "verified_kind" in untold and "verified" in untold:
         assert made.frame["verified_kind"].isna().all()
+
+
+def without_mood(profiles: pd.DataFrame, rows: Any) -> pd.DataFrame:
+    """The profiles as they are where nothing that these authors wrote could be scored."""
+    names = [*(f"{label}_share" for label in LABELS), *(f"{name}_{what}" for name in ("sentiment", "subjectivity")
+             for what in ("mean", "std"))]  # fmt: skip
+    changed = profiles.copy()
+    changed.loc[rows, names] = np.nan
+    changed.loc[rows, "tweets_scored"] = 0
+    return changed
+
+
+def grouped(profiles: pd.DataFrame, segment: np.ndarray, k: int = 5) -> Anonymised:
+    return anonymise(facts_of(profiles, segment, np.full(len(profiles), 0.8)), k=k, seed=1)
+
+
+def test_enough_authors_without_a_known_mood_form_groups_of_their_own() -> None:
+    profiles, segment = parts_of(100, 1, 9)
+    made = grouped(without_mood(profiles, range(12)), segment)
+    RELEASED_PROFILES.validate(made.frame)
+    assert made.withheld == 0 and made.frame["sentiment_mean"].isna().sum() == 12
+    assert made.frame["sentiment_mean"].isna().equals(made.frame["sentiment_label"].isna())
+    unknown = made.frame["group"].to_numpy()[made.row_of[:12]]
+    assert not set(unknown) & set(made.frame["group"].to_numpy()[made.row_of[12:]])
+
+
+def test_too_few_authors_without_a_known_mood_are_grouped_with_the_others() -> None:
+    profiles, segment = parts_of(60, 1, 10)
+    made = grouped(without_mood(profiles, range(3)), segment)
+    assert made.withheld == 0 and smallest_class(made.frame) >= 5
+    assert made.frame["sentiment_mean"].notna().all()
+
+
+def test_a_known_mood_that_could_not_be_shown_alone_is_shown_with_the_unknown_ones_or_not_at_all() -> None:
+    profiles, segment = parts_of(20, 1, 11)
+    profiles.loc[[18, 19], "sentiment_mean"] = [0.1, 0.9]
+    together = grouped(without_mood(profiles, range(18)), segment)
+    assert together.withheld == 0
+    profiles.loc[[18, 19], "sentiment_mean"] = 0.9
+    apart = grouped(without_mood(profiles, range(18)), segment)
+    assert apart.withheld == 2 and (apart.row_of[18:] == -1).all() and apart.frame["sentiment_mean"].isna().all()
+
+
+def test_a_release_in_which_no_mood_and_no_hour_is_known_shows_neither() -> None:
+    profiles, segment = parts_of(80, 2, 12)
+    profiles["hours"] = [[0] * 24 for _ in range(80)]
+    made = grouped(without_mood(profiles, slice(None)), segment)
+    RELEASED_PROFILES.validate(made.frame)
+    assert len(made.frame) > 70
+    for name in ("sentiment_mean", "sentiment_label", "subjectivity_mean", "active_part"):
+        assert made.frame[name].isna().all(), name
+
+
+def test_the_part_of_the_day_is_that_of_most_or_of_nobody() -> None:
+    profiles, segment = parts_of(10, 1, 13)
+    profiles["hours"] = [[0] * 24 for _ in range(10)]
+    profiles.at[0, "hours"] = [0] * 9 + [5] + [0] * 14
+    made = grouped(profiles, segment, k=10)
+    assert made.frame["active_part"].isna().all()
+
+
+def test_a_release_of_nobody_is_written_read_and_exported(database: Store, tmp_path: Path) -> None:
+    save(database, PROFILES.assign(sentiment_mean=0.9))
+    released(database, PROFILES.assign(sentiment_mean=0.9))
+    done = export(database, tmp_path)
+    assert done.rows == 0
+    assert done.files[0].read_text(encoding="utf-8-sig").startswith("group,segment,segment_name,")
+    table = pd.read_parquet(done.files[1])
+    assert len(table) == 0 and list(table.columns)[2] == "segment_name"
+    snapshot = read_snapshot(database)
+    assert snapshot is not None and snapshot.segments == []
+
+
+def test_types_of_an_exported_column_do_not_depend_on_what_is_missing(database: Store, tmp_path: Path) -> None:
+    untold = without_mood(PROFILES, slice(None))
+    for name in ("protected", "followers", "verified", "verified_kind", "retweet_share"):
+        untold[name] = pd.NA if name in ("protected", "verified", "verified_kind") else np.nan
+    schemas = []
+    for profiles in (PROFILES, untold):
+        database.client.drop_database(database.name)
+        save(database, profiles)
+        released(database, profiles)
+        schemas.append(parquet.read_schema(export(database, tmp_path, ("parquet",)).files[0]))
+    assert schemas[0].equals(schemas[1])
+
+
+@pytest.mark.parametrize(("withheld", "shown"), [(0, 0), (1, None), (4, None), (5, 5), (60, 60)])
+def test_a_number_of_withheld_authors_below_k_is_nowhere_told(withheld: int, shown: int | None) -> None:
+    assert told(withheld, 5) == shown
+    assert in_words(told(withheld, 5), 5) == ("fewer than 5" if shown is None else str(shown))
+
+
+@given(st.integers(5, 10**6), st.integers(1, 4), st.integers(5, 5))
+def test_a_count_of_all_authors_does_not_tell_of_the_withheld_ones_beside_the_rows(
+    rows: int, withheld: int, k: int
+) -> None:
+    # Whoever takes the rows away cannot tell this number of withheld authors from at least one other.
+    shown = about(rows + withheld, k)
+    others = [number for number in range(k) if number != withheld and about(rows + number, k) == shown]
+    assert others and shown % k == 0
+
+
+def test_the_release_and_its_status_do_not_tell_how_few_were_withheld(
+    own_database: str, database: Store, command: Command
+) -> None:
+    mine = database.client[own_database]
+    save(mine, PROFILES)
+    clustering, _ = night(mine, PROFILES, k_max=4)
+    mine.profiles.update_many(
+        {"_id": {"$in": PROFILES["author_key"][:3].tolist()}}, {"$unset": {f"assignments.{clustering}": ""}}
+    )
+    version, _ = make_release(mine, clustering, model_version="m1", k=5)
+    release = ReleaseStore(mine).switch(version)
+    assert release.authors == 997 and release.withheld is None
+    shown = command("db", "status").stdout
+    assert "fewer than 5 withheld" in shown and "about 1,000" in shown and " 3 withheld" not in shown
 
 
 def test_an_attacker_with_the_exact_values_does_no_better_than_chance_within_a_group() -> None:
