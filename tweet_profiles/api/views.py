@@ -37,7 +37,7 @@ from tweet_profiles.api.reader import (
     reader,
     row_of,
 )
-from tweet_profiles.release.counts import about, told
+from tweet_profiles.release.counts import roughly, told
 from tweet_profiles.release.shown import Snapshot, segment_history, significant
 from tweet_profiles.segments.features import FEATURES, Scaler
 from tweet_profiles.segments.kmeans import assign
@@ -275,7 +275,7 @@ class ClusteringsView(ReleaseView):
                 "version": entry["_id"],
                 "created": entry["created"].isoformat(),
                 "k": entry["k"],
-                "authors": about(int(significant(entry["authors"])), snapshot.k),
+                "authors": roughly(entry["authors"], snapshot.k),
             }
             for entry in snapshot.history
         ]

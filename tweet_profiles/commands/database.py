@@ -52,11 +52,11 @@ def stop() -> None:
 def status() -> None:
     """Show how many documents there are, their indexes, the schema's version and the current release.
 
-    Authors are counted to the nearest k, because the rest of a release is not told below k.
+    Who is in no row of the release is not counted below k, nor told as the difference of two counts.
     """
     from tweet_profiles.database.connection import connect
     from tweet_profiles.profiles.store import ProfileStore
-    from tweet_profiles.release.counts import about, in_words
+    from tweet_profiles.release.counts import beside, in_words
     from tweet_profiles.release.store import ReleaseStore
 
     settings = load_settings()
@@ -69,7 +69,9 @@ def status() -> None:
     table.add_column("Documents", justify="right")
     table.add_column("Indexes")
     for name, count in found["counts"].items():
-        shown = f"about {about(count, settings.k_anonymity):,}" if name in _ONE_AN_AUTHOR and count else f"{count:,}"
+        shown = f"{count:,}"
+        if release is not None and name in _ONE_AN_AUTHOR:
+            shown = beside(count, release.authors, release.k_anonymity)
         table.add_row(name, shown, ", ".join(found["indexes"][name]))
     console.print(table)
     if release is None:

@@ -3,9 +3,11 @@
 What belongs here: what may be told of a count. What does not: counting.
 
 Rows of a release are told as they are: each stands for at least k authors. Authors who are in no row are told only
-where they are none or at least k. Counts of all authors, which stand beside the rows in logs, tables and the database's
-status, are told to the nearest k, so that taking the rows away does not leave the withheld authors.
+where they are none or at least k. A count of all authors beside the rows would leave them as the difference, so it is
+told only where that is at least k, or roughly where the rows are not at hand.
 """
+
+import math
 
 
 def told(count: int, k: int) -> int | None:
@@ -23,6 +25,14 @@ def shown(count: int, k: int) -> int | str:
     return count if told(count, k) is not None else in_words(None, k)
 
 
-def about(count: int, k: int) -> int:
-    """A count of all authors of something, released or not, to the nearest multiple of `k`; never 0 for some."""
-    return 0 if count == 0 else max(k, k * round(count / k))
+def beside(count: int, rows: int, k: int) -> str:
+    """A count of all authors beside the rows of a release, for people; the rows where fewer than `k` are in none."""
+    return f"{rows:,} or more" if 0 <= count - rows < k else f"{count:,}"
+
+
+def roughly(count: float, k: int) -> int:
+    """A count of all authors with two significant digits at most, in steps of at least 2 `k`; never 0 for some."""
+    if count < 1:
+        return 0
+    step = max(2 * k, 10 ** (math.floor(math.log10(count)) - 1))
+    return max(k, step * round(count / step))

@@ -16,7 +16,7 @@ from typing import Any
 from pymongo import DESCENDING
 from pymongo.database import Database
 
-from tweet_profiles.release.counts import about
+from tweet_profiles.release.counts import roughly
 from tweet_profiles.release.store import ReleaseStore, count_rows, row_parts
 from tweet_profiles.segments.describe import Trait, brief, campaign
 from tweet_profiles.segments.features import FEATURES
@@ -197,7 +197,7 @@ def segment_history(number: int, history: Sequence[Document], k: int) -> list[Do
                     "created": entry["created"].isoformat(),
                     "name": entry["names"].get(str(number)),
                     "share": coarse(entry["shares"][str(number)], step_for(int(entry["authors"]))),
-                    "authors": about(int(significant(authors)), k),
+                    "authors": roughly(authors, k),
                 }
             )
     return nights

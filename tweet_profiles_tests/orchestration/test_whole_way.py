@@ -177,7 +177,7 @@ def _is_exported_whole(store: Store, night: Night, folder: Path) -> None:
 
 def _is_described_in_words(store: Store, night: Night) -> None:
     assert all(segment.authors >= K for segment in night.result.segments)
-    assert all(row["name"] for row in segment_rows(night.result, K))
+    assert all(row["name"] for row in segment_rows(night.result))
     for segment in night.result.segments:
         document = segment.document()
         assert not any(isinstance(value, float) and not math.isfinite(value) for value in document.values())

@@ -33,7 +33,7 @@ def test_an_address_that_is_none_is_refused_by_name() -> None:
 
 def test_the_table_of_segments_has_a_row_for_each() -> None:
     result = clustered(made_profiles(300, 71), k=len(KINDS), k_min=len(KINDS), k_max=len(KINDS))
-    rows = segment_rows(result, 5)
+    rows = segment_rows(result)
     assert [row["segment"] for row in rows] == [segment.segment for segment in result.segments]
     assert all(str(row["share"]).endswith("%") and row["name"] for row in rows)
 

@@ -68,7 +68,7 @@ def test_few_authors_may_be_left_in_one_segment_that_is_described_and_drawn() ->
     assert sizes(result) == [7] and "that leaves one segment" in result.choice.reason
     assert result.faults == [] and result.segments[0].name
     matrix, _ = matrix_of(build_features(profiles).frame)
-    assert {row["authors"] for row in segment_rows(result)} == {7}
+    assert len(segment_rows(result)) == 1
     assert ELBOW_FILE.removesuffix(".png") in figures(result, matrix, [], K, 7)
 
 

@@ -15,7 +15,7 @@ from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot, ta
 from tweet_profiles.orchestration.assets.scaled_features import SCALER_FILE, TABLE_FILE
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.profiles.store import ProfileStore
-from tweet_profiles.release.counts import about, shown
+from tweet_profiles.release.counts import shown
 from tweet_profiles.segments.features import FEATURES, Scaler, matrix_of
 from tweet_profiles.segments.pipeline import ClusterConfig, ClusterResult, TooFewAuthorsError, cluster, sweep_rows
 from tweet_profiles.segments.store import SegmentStore
@@ -110,8 +110,6 @@ def customer_clusters(
         write_atomically(opened.plots / f"{name}.png", lambda file, png=png: file.write(png))  # type: ignore[misc]
     yield dg.MaterializeResult(
         metadata={
-            # Beside the rows of the release an exact count would leave the withheld authors.
-            "dagster/row_count": about(len(features), settings.k_anonymity),
             "version": version,
             "shown_to_readers": switched,
             "k": result.choice.k,
@@ -119,7 +117,7 @@ def customer_clusters(
             "inertia": result.clustering.inertia,
             **_figures_of_merit(result),
             "came_meanwhile": shown(sum(late.assigned.values()), settings.k_anonymity),
-            "segments": table(segment_rows(result, settings.k_anonymity)),
+            "segments": table(segment_rows(result)),
             **{name: inline_plot(png, name.replace("_", " ").capitalize()) for name, png in pictures.items()},
             "sweep": table(sweep_rows(result.sweep)),
             "elbow_file": dg.MetadataValue.path(opened.plots / ELBOW_FILE),
@@ -167,13 +165,15 @@ def _figures_of_merit(result: ClusterResult) -> dict[str, float]:
     return figures_of_merit | {name: value for name, value in since.items() if value is not None}
 
 
-def segment_rows(result: ClusterResult, k_anonymity: int) -> list[dict[str, object]]:
-    """The segments as a table for people; authors to the nearest `k_anonymity`, mood of own words."""
+def segment_rows(result: ClusterResult) -> list[dict[str, object]]:
+    """The segments as a table for people, mood of own words.
+
+    Authors are not counted here: beside the rows of the release, which are, that would tell of the withheld ones.
+    """
     return [
         {
             "segment": segment.segment,
             "name": segment.name,
-            "authors": f"about {about(segment.authors, k_anonymity):,}",
             "share": f"{segment.share:.0%}",
             "positive": _percent(segment.positive_share),
             "neutral": _percent(segment.neutral_share),

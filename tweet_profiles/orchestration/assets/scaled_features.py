@@ -12,7 +12,7 @@ from tweet_profiles.orchestration import checks
 from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot, table
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.profiles.store import ProfileStore
-from tweet_profiles.release.counts import about
+from tweet_profiles.release.counts import roughly
 from tweet_profiles.segments.features import (
     DEFAULT_FEATURES,
     FEATURES,
@@ -75,9 +75,7 @@ def scaled_features(
         }
     yield dg.MaterializeResult(
         metadata={
-            # Beside the rows of the release an exact count would leave the withheld authors.
-            "dagster/row_count": about(len(matrix.frame), home.settings().k_anonymity),
-            "authors": about(len(matrix.frame), home.settings().k_anonymity),
+            "dagster/row_count": roughly(len(matrix.frame), home.settings().k_anonymity),
             "features": len(matrix.scaler.columns),
             "feature_table": table(describe_features(matrix)),
             **pictures,
