@@ -99,7 +99,7 @@ def status(*, home: HomeOption = None, demo: DemoOption = False) -> None:
     from tweet_profiles.landing.zone import LandingZone
     from tweet_profiles.orchestration.condition import read_condition, troubles
     from tweet_profiles.orchestration.instance import dagster_instance
-    from tweet_profiles.release.counts import about
+    from tweet_profiles.release.counts import roughly
 
     use_home(home, demo=demo)
     settings = load_settings()
@@ -110,7 +110,7 @@ def status(*, home: HomeOption = None, demo: DemoOption = False) -> None:
     table = Table(show_header=False, title=f"Home {opened.root}")
     table.add_row("last batch landed", _when(found.last_landed, now))
     table.add_row("batches waiting", str(found.waiting))
-    table.add_row("profiles", f"about {about(found.profiles, settings.k_anonymity):,}" if found.profiles else "none")
+    table.add_row("profiles", f"about {roughly(found.profiles, settings.k_anonymity):,}" if found.profiles else "none")
     table.add_row("grouped", f"{_when(found.grouped, now)}{f', {found.segments} segments' if found.grouped else ''}")
     table.add_row("released", _when(found.released, now))
     table.add_row(
