@@ -55,7 +55,7 @@ def subject(
             return
         if not yes:
             typer.confirm("Erase all of it, and take in nothing of this person any more?", abort=True)
-        done = forget(zone, store, secret, authors=[author])
+        done = forget(zone, store, secret, authors=[author], handles=[handle] if handle is not None else [])
     removed = sum(asdict(done).values())
     console.print(
         f"Receipt {secrets.token_hex(8)}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: everything stored of one person was "

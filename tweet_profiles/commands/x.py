@@ -192,8 +192,15 @@ def purge(
 @x_app.command()
 def forget(
     user_ids: Annotated[list[str] | None, typer.Argument(help="ids of authors, digits", show_default=False)] = None,
+    handle: Annotated[
+        list[str] | None,
+        typer.Option(help="an author whom a file told by handle alone, in place of an id", show_default=False),
+    ] = None,
     notices: Annotated[
-        Path | None, typer.Option(help="file of X's compliance stream or batch job: honour its deletions")
+        Path | None,
+        typer.Option(
+            help="file of X's compliance stream or batch job, or dump of a stream, also packed: honour its deletions"
+        ),
     ] = None,
     kind: Annotated[
         Literal["tweets", "users"] | None, typer.Option(help="what a batch job's ids are; its lines do not tell")
@@ -205,22 +212,27 @@ def forget(
     from tweet_profiles.removal.forget import forget as forget_all
     from tweet_profiles.removal.forget import read_notices
 
-    if not user_ids and notices is None:
-        raise typer.BadParameter("give the ids of authors, or --notices FILE")
+    if not user_ids and not handle and notices is None:
+        raise typer.BadParameter("give the ids of authors, --handle NAME or --notices FILE")
     settings = load_settings()
     zone = _zone()
-    read = None if notices is None else read_notices(notices, kind)
+    read = None if notices is None else read_notices(notices, kind, zone.home.private)
     client = connect(settings, zone.home)
     try:
         store = ProfileStore(client[settings.mongodb_database])
         store.prepare()
         secret = zone.home.pseudonym_key(settings)
-        if user_ids:
-            _show_counts("Forgot", asdict(forget_all(zone, store, secret, authors=user_ids)))
+        if user_ids or handle:
+            done = forget_all(zone, store, secret, authors=user_ids or (), handles=handle or ())
+            _show_counts("Forgot", asdict(done))
+        if handle:
+            console.print("Handles are not stored: an author who came with an id is forgotten by that id alone.")
         if read is not None:
             # X may give an account back; whoever was only deleted there is not kept away for good.
             done = forget_all(zone, store, secret, authors=read.authors, tweets=read.tweets, keep_away=False)
             _show_counts(f"{len(read.authors)} authors and {len(read.tweets)} tweets are gone from X", asdict(done))
+            if read.others:
+                _show_counts("Nothing to do about", dict(read.others))
         if store.database.state.find_one({"_id": "release"}) is not None:
             console.print(
                 "The released rows, of groups of authors without pseudonyms, are made anew with the next clustering: "

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,22 +22,25 @@ from pyarrow import compute, parquet
 
 from tweet_profiles.errors import InputError
 from tweet_profiles.home import Home, write_atomically
-from tweet_profiles.landing.tweets import Tweet
+from tweet_profiles.landing.tweets import Tweet, author_id_of
 from tweet_profiles.landing.zone import LandingZone
 from tweet_profiles.privacy.pseudonyms import author_key, tweet_key
 from tweet_profiles.privacy.suppression import SuppressionList
 from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.sources.files.opening import Opened, Refused
 from tweet_profiles.sources.x.search import settle
 
 log = structlog.get_logger(__name__)
 
 Kind = Literal["tweets", "users"]
 _GONE_USERS = ("user_delete", "user_suspend", "user_protect", "user_withheld")
-_GONE_TWEETS = ("delete", "drop", "withheld")
+_GONE_TWEETS = ("delete", "drop", "withheld", "status_withheld")
 _NOTHING_TO_DO = (
     "undrop", "user_undelete", "user_unsuspend", "user_unprotect", "scrub_geo", "user_profile_modification",
+    "limit", "warning", "disconnect", "friends", "friends_str", "event", "control", "for_user", "errors",
 )  # fmt: skip
 _ID = re.compile(r"[0-9]{1,20}")
+_HANDLE = re.compile(r"@?[A-Za-z0-9_]{1,15}")
 
 
 @dataclass
@@ -58,7 +62,7 @@ class Forgotten:
 
 @dataclass
 class Notices:
-    """What a file of X's compliance stream or batch job says is gone. `others` counts notices that ask for nothing."""
+    """What a file of notices says is gone. `others` counts what asks for nothing: other notices, and tweets."""
 
     authors: set[str] = field(default_factory=set)
     tweets: set[str] = field(default_factory=set)
@@ -72,6 +76,7 @@ def forget(
     secret: bytes,
     *,
     authors: Iterable[str] = (),
+    handles: Iterable[str] = (),
     tweets: Iterable[str] = (),
     keep_away: bool = True,
 ) -> Forgotten:
@@ -82,14 +87,18 @@ def forget(
         store: the profiles.
         secret: the key of the pseudonyms.
         authors: ids of authors, digits.
+        handles: of authors whom a file told by handle alone, with or without @; a handle is not stored, so authors who
+            came with an id are not found by theirs.
         tweets: ids of tweets, digits.
         keep_away: whether the authors may never come back.
 
     Raises:
-        InputError: if an id is none, or a landed batch is damaged.
+        InputError: if an id or a handle is none, or a landed batch is damaged.
         DatabaseError: if the store cannot be reached.
     """
-    author_ids, tweet_ids = _checked(authors, "author"), _checked(tweets, "tweet")
+    names = _checked_handles(handles)
+    author_ids = _checked(authors, "author") | {author_id_of(name) for name in names}
+    tweet_ids = _checked(tweets, "tweet")
     author_keys = frozenset(author_key(secret, author) for author in author_ids)
     if keep_away and author_keys:
         SuppressionList(zone.home).add(author_keys)
@@ -111,7 +120,7 @@ def forget(
     done.raw_rows = _clear_tables(home.raw, author_id=author_ids, tweet_id=all_tweets)
     done.scored_rows = _clear_tables(home.scored, author_key=author_keys, tweet_key=tweet_keys)
     done.feature_rows = _clear_tables(home.features, author_key=author_keys)
-    done.quarantined = _clear_quarantine(home, author_ids | tweet_ids)
+    done.quarantined = _clear_quarantine(home, author_ids | tweet_ids | names)
     done.profiles = store.forget(sorted(author_keys))
     # A tweet whose batch is not there any more may be anybody's.
     is_anybodys = bool(tweet_ids - dropped.keys())
@@ -122,31 +131,41 @@ def forget(
     return done
 
 
-def read_notices(path: Path, kind: Kind | None = None) -> Notices:
-    """Read X's notices, one JSON object a line: of the compliance streams, or the result of a compliance batch job.
+def read_notices(path: Path, kind: Kind | None = None, spool: Path | None = None) -> Notices:
+    """Read X's notices, one JSON object a line, packed or plain: of the compliance streams, the result of a compliance
+    batch job, or a dump of a stream in which they stand among tweets.
 
     Args:
         path: the file.
         kind: what the job was about; its lines (`{"id": ..., "action": "delete"}`) do not tell.
+        spool: folder for copies of what cannot be read forwards; by default that of the file.
 
     Raises:
-        InputError: if the file cannot be read.
+        InputError: if the file cannot be read, or breaks off.
     """
     notices = Notices()
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+    with Opened(path, spool or path.parent) as opened:
+        for content in opened.contents():
+            if isinstance(content, Refused):
+                raise InputError(f"{content.name} {content.reason}")
+            for number, line in enumerate(BufferedReader(content), start=1):
                 if line.strip() and not _take(line, kind, notices):
                     notices.bad_lines.append(number)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+            if content.broken is not None:
+                raise InputError(
+                    f"{content.name} breaks off ({content.broken}): nothing of it was honoured, get it again"
+                )
     return notices
 
 
 def _take(line: bytes, kind: Kind | None, notices: Notices) -> bool:
-    """Take one notice in; False if it is none."""
+    """Take one line in; False if it is neither a notice nor a tweet."""
     try:
-        notice = orjson.loads(line)
+        notice = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        found = _tweets_in(notice)
+        if found:
+            notices.others["tweets"] += found
+            return True
         notice = notice.get("data", notice)
         if "errors" in notice:
             notices.others["errors"] += 1
@@ -160,15 +179,25 @@ def _take(line: bytes, kind: Kind | None, notices: Notices) -> bool:
     return True
 
 
+def _tweets_in(value: Any) -> int:
+    """How many tweets a line holds, of API v1.1 or v2, alone or as a page; 0 if it is something else."""
+    data = value.get("data", value)
+    return sum(
+        isinstance(one, dict) and ("id" in one or "id_str" in one) and not {"text", "full_text"}.isdisjoint(one)
+        for one in (data if isinstance(data, list) else [data])
+    )
+
+
 def _take_event(name: str, body: dict[str, Any], notices: Notices) -> bool:
     if name in _GONE_USERS:
-        notices.authors.add(_id(body["user"]["id"]))
+        # API v1.1 tells the account itself, v2 puts it into a user.
+        notices.authors.add(_id(body.get("user", body)["id"]))
     elif name == "delete" and "favorite" in body:
         notices.others["unlike"] += 1
     elif name == "delete" and "status" in body:  # as API v1.1 tells it
         notices.tweets.add(_id(body["status"]["id_str"]))
     elif name in _GONE_TWEETS:
-        notices.tweets.add(_id(body["tweet"]["id"]))
+        notices.tweets.add(_id(body.get("tweet", body)["id"]))
     elif name == "tweet_edit":
         # The newest version has an id of its own and stays.
         older = {_id(body["initial_tweet_id"]), *map(_id, body["edit_tweet_ids"])}
@@ -202,8 +231,19 @@ def _id(value: Any) -> str:
 def _checked(ids: Iterable[str], what: str) -> frozenset[str]:
     known = frozenset(ids)
     if not all(_ID.fullmatch(value) for value in known):
-        raise InputError(f"an {what} id is a number; a handle is not stored here, so it cannot be looked up")
+        raise InputError(
+            f"an {what} id is a number: handles are not stored, so none can be looked up; an author whom a file told "
+            "by handle alone is forgotten with --handle"
+        )
     return known
+
+
+def _checked_handles(handles: Iterable[str]) -> frozenset[str]:
+    """Handles without @, in lower case."""
+    known = [handle.strip() for handle in handles]
+    if not all(_HANDLE.fullmatch(handle) for handle in known):
+        raise InputError("a handle has 1 to 15 letters, digits or _, with or without @ before it")
+    return frozenset(handle.removeprefix("@").lower() for handle in known)
 
 
 def _clear_tables(folder: Path, **unwanted: frozenset[str] | set[str]) -> int:
@@ -226,14 +266,23 @@ def _clear_tables(folder: Path, **unwanted: frozenset[str] | set[str]) -> int:
 
 
 def _clear_quarantine(home: Home, ids: frozenset[str]) -> int:
-    """Remove the quarantined records in which one of the ids stands; records have no form, so the text is searched."""
+    """Remove the quarantined records in which one of the ids or handles stands; records have no form, so the text is
+    searched.
+    """
     if not ids:
         return 0
     removed = 0
     for path in home.quarantine.glob("*.jsonl"):
         lines = path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if ids.isdisjoint(re.findall(r"[0-9]+", line.decode("utf-8", "replace")))]
+        kept = [line for line in lines if ids.isdisjoint(_words(line))]
         if len(kept) < len(lines):
             write_atomically(path, lambda file, kept=kept: file.writelines(kept))  # type: ignore[misc]
             removed += len(lines) - len(kept)
     return removed
+
+
+def _words(line: bytes) -> set[str]:
+    """The numbers in a line, and its words in lower case: all that can be an id or a handle."""
+    # What JSON escapes stands between words: else the t of a tab would be taken for a part of one.
+    text = re.sub(r"\\+(u[0-9a-fA-F]{4}|.)", " ", line.decode("utf-8", "replace"))
+    return {*re.findall(r"[0-9]+", text), *(word.lower() for word in re.findall(r"[A-Za-z0-9_]+", text))}

@@ -1,5 +1,6 @@
 """Forgetting and purging: gone from every place, for good, and others' numbers put right."""
 
+import gzip
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from tweet_profiles.contracts import RAW_TWEETS, SCORED_TWEETS
 from tweet_profiles.errors import InputError
 from tweet_profiles.landing.frames import raw_frame
+from tweet_profiles.landing.quarantine import append
+from tweet_profiles.landing.tweets import author_id_of
 from tweet_profiles.landing.zone import STAMP, LandingZone
 from tweet_profiles.privacy.generalise import to_scored
 from tweet_profiles.privacy.pseudonyms import author_key
@@ -83,8 +86,6 @@ def process(zone, store, keys=None):
 
 def everything(folder: Path) -> bytes:
     """All bytes under a folder, Parquet and gzip read."""
-    import gzip
-
     parts = []
     for path in folder.rglob("*"):
         if path.suffix == ".parquet":
@@ -168,6 +169,65 @@ def test_a_handle_is_refused_because_none_is_stored(zone, store):
         forget(zone, store, SECRET, authors=["@somebody"])
 
 
+def test_an_author_known_by_handle_alone_is_forgotten_whatever_its_case_and_nothing_else(zone, store):
+    by_handle, same_name = author_id_of("Some_Body"), author_id_of("some_body2")
+    land(zone, [tweet(1, by_handle), tweet(2, same_name), tweet(3, OTHER)])
+    process(zone, store)
+    for row in (b"7\tSOME_body\thi", b"8\tsome_body2\thi", b"9\tanother\tawesome_body"):
+        append(zone.home, "import", "a file", "has no text", row)
+    done = forget(zone, store, SECRET, handles=["@sOmE_bOdY"])
+    assert (done.landed_tweets, done.raw_rows, done.profiles, done.quarantined) == (1, 1, 1, 1)
+    assert {int(one["id"]) for batch in zone.keys() for one in zone.read(batch)} == {2, 3}
+    assert land(zone, [tweet(4, author_id_of("SOME_BODY"))]).suppressed == 1
+
+
+def test_what_is_no_handle_is_refused_without_repeating_it(zone, store):
+    with pytest.raises(InputError, match="1 to 15 letters") as told:
+        forget(zone, store, SECRET, handles=["Some Body"])
+    assert "Some" not in str(told.value)
+
+
+def test_the_command_forgets_a_handle_and_never_logs_it(zone, store):
+    land(zone, [tweet(1, author_id_of("Some_Body"))])
+    process(zone, store)
+    with FakeX() as x:
+        ended = run("forget", "--handle", "@some_BODY", env=x_environment(x))
+    assert ended.returncode == 0, ended.stderr
+    assert "1 landed tweets" in ended.stdout and "by that id alone" in " ".join(ended.stdout.split())
+    assert "some_body" not in (ended.stdout + ended.stderr).lower()
+    assert not zone.read(zone.keys()[0])
+
+
+STREAM_DUMP = [
+    {"id_str": "1", "full_text": "about the brand", "user": {"id_str": GONE}},
+    {"data": {"id": "2", "text": "about the brand"}, "includes": {"users": []}},
+    {"data": [{"id": "3", "text": "a"}, {"id": "4", "text": "b"}]},
+    {"delete": {"status": {"id": 1, "id_str": "1", "user_id": 1111}, "timestamp_ms": "1"}},
+    {"status_withheld": {"id": 5, "user_id": 2, "withheld_in_countries": ["DE"]}},
+    {"user_withheld": {"id": 6, "withheld_in_countries": ["DE"]}},
+    {"limit": {"track": 5, "timestamp_ms": "1"}},
+    {"scrub_geo": {"user_id": 14, "up_to_status_id": 23}},
+]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_notices_are_found_among_the_tweets_of_a_stream_dump(tmp_path, packed):
+    path = written(tmp_path / "dump.jsonl", STREAM_DUMP)
+    if packed:
+        (tmp_path / "dump.jsonl.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path = tmp_path / "dump.jsonl.gz"
+    read = read_notices(path)
+    assert (read.tweets, read.authors, read.bad_lines) == ({"1", "5"}, {"6"}, [])
+    assert read.others == {"tweets": 4, "limit": 1, "scrub_geo": 1}
+
+
+def test_a_packed_file_that_breaks_off_is_refused_whole(tmp_path):
+    path = tmp_path / "dump.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(orjson.dumps(one) + b"\n" for one in STREAM_DUMP * 50))[:-20])
+    with pytest.raises(InputError, match=r"dump\.jsonl\.gz breaks off .* nothing of it was honoured"):
+        read_notices(path)
+
+
 NOTICES = [
     {"data": {"delete": {"tweet": {"id": "2", "author_id": OTHER}, "event_at": "2026-01-03T00:00:00.000Z"}}},
     {"data": {"user_delete": {"user": {"id": GONE}, "event_at": "2026-01-03T00:00:00.000Z"}}},
@@ -209,7 +269,8 @@ def test_a_batch_jobs_lines_need_their_kind(tmp_path):
 @given(st.binary(max_size=200))
 def test_no_line_breaks_the_reading_of_notices(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("notices") / "any.jsonl"
-    path.write_bytes(content + b"\n" + orjson.dumps(NOTICES[1]) + b"\n")
+    # Behind a first line: a file that begins as packed ones do is read as such a one.
+    path.write_bytes(orjson.dumps(NOTICES[2]) + b"\n" + content + b"\n" + orjson.dumps(NOTICES[1]) + b"\n")
     assert GONE in read_notices(path).authors
 
 
