@@ -28,7 +28,7 @@ from tweet_profiles.sources.formats.times import (
     numeric_order,
     zone_of,
 )
-from tweet_profiles.sources.formats.values import account_of, handle_of, identifier, is_missing, status_id
+from tweet_profiles.sources.formats.values import account_of, handle_of, identifier, is_missing, status_id, token_of
 from tweet_profiles.sources.formats.x import convert
 
 __all__ = ["FIELDS", "ReadOptions", "Reading", "Record", "convert", "recognise"]
@@ -36,6 +36,8 @@ __all__ = ["FIELDS", "ReadOptions", "Reading", "Record", "convert", "recognise"]
 TIMES = ("created_at", "observed_at", "account_created_at")
 READ_FROM_TEXT = frozenset({"hashtags", "is_retweet", "has_link"})
 """What the text tells where the file does not."""
+SAMPLE = 1_000
+"""Tweets by which a file is recognised."""
 LOOKED_AT = 200
 """Records of a JSON sample whose keys are looked at."""
 NAMED_COLUMNS = 40
@@ -97,6 +99,16 @@ def recognise(
     """
     _check_options(options)
     values = [record.value for record in sample if isinstance(record.value, dict)]
+    pages = [x.inner(value) for value in values] if shape == "json" else []
+    if any(pages) and not any(value.keys() & {"author_id", "user", "author", "data"} for value in values):
+        one = recognise(
+            [Record(0, "record", tweet, "") for page in pages if page for tweet in page][:SAMPLE],
+            shape,
+            options,
+            header,
+            source,
+        )
+        return replace(one, name=f"pages of {one.name}", _convert=lambda page: _each(page, one))
     if shape == "json":
         kinds = Counter(kind for value in values if (kind := x.kind_of(value)) in x.NAMES)
         of_x = kinds.most_common(1)[0][0] if kinds else None
@@ -104,6 +116,20 @@ def recognise(
             return _reading_of_x(of_x, values, options, source)
         values = [value for value in values if x.kind_of(value) not in ("notice", "message", "error")] or values
     return _reading_of_tool(values, shape, options, header, source)
+
+
+def _each(page: Any, one: Reading) -> Converted:
+    """The tweets that a page wraps; a record that wraps none is read as one."""
+    wrapped = x.inner(page)
+    if wrapped is None:
+        return one.convert(Record(0, "record", page, ""))
+    converted = Converted()
+    for position, tweet in enumerate(wrapped, start=1):
+        part = one.convert(Record(position, "record", tweet, ""))
+        converted.tweets += part.tweets
+        converted.skipped += part.skipped
+        converted.errors += [BadRecord(f"tweet {position} of the page: {error}") for error in part.errors]
+    return converted
 
 
 def _check_options(options: ReadOptions) -> None:
@@ -504,8 +530,17 @@ def _with_authors(
             "all its tweets are taken for one account's, as --value says"
         ]
     by_id = any(_author_id(mapped, value) for value in values)
+    told = [cell for value in values if (cell := mapped.cell(value, "author_id")) is not None]
+    if told and not by_id and all(token_of(cell) for cell in told):
+        return replace(mapped, by_token=True), ["authors' ids are hashes: they are joined with none of X's own ids"]
     if by_id or "author_id" in options.columns:
         return mapped, []
+    handles = [handle for value in values if (handle := handle_of(mapped.cell(value, "author_handle")))]
+    if len(handles) >= 5 and len(set(handles)) == len(handles) and all(handle.isdigit() for handle in handles):
+        raise InputError(
+            f"{source}: {mapped.paths['author_handle'][0]} counts the rows and names no author: name the column that "
+            "does with --column author_handle=NAME"
+        )
     return replace(mapped, by_handle=True), [
         "authors are known by handle alone: they are not joined with those of files that tell ids"
     ]

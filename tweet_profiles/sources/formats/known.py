@@ -343,6 +343,36 @@ KNOWN: tuple[Export, ...] = (
         ),
     ),
     Export(
+        kind="gnip",
+        name="tweets as Gnip's activity streams",
+        marks=_marks("verb actor.preferredUsername postedTime body"),
+        paths=_paths(
+            id="id",
+            address="link",
+            author_id="actor.id",
+            author_handle="actor.preferredUsername",
+            text="object.long_object.body | object.body | long_object.body | body",
+            created_at="postedTime",
+            lang="twitter_lang",
+            source="generator.displayName",
+            hashtags="twitter_entities.hashtags",
+            like_count="favoritesCount",
+            retweet_count="retweetCount",
+            retweet_of="object.actor",
+            original_author_id="object.actor.id",
+            reply_to="inReplyTo",
+            quote_of="twitter_quoted_status",
+            links="twitter_entities.urls",
+            media="twitter_entities.media | twitter_extended_entities.media",
+            followers_count="actor.followersCount",
+            following_count="actor.friendsCount",
+            tweet_count="actor.statusesCount",
+            listed_count="actor.listedCount",
+            account_created_at="actor.postedTime",
+            verified="actor.verified",
+        ),
+    ),
+    Export(
         kind="sentiment140",
         name="a Sentiment140 table",
         columns=(6,),
@@ -382,20 +412,21 @@ KNOWN: tuple[Export, ...] = (
 USUAL: Paths = _paths(
     id=(
         "id_str | tweet_id | status_id | tweetid | tweet_id_str | post_id | id | ids | status_id_str | message_id"
-        " | tweet.id | nr | no | number | index | unnamed_0 | row | row_number"
+        " | imported_id | tweet.id | nr | no | number | index | unnamed_0 | row | row_number"
     ),
     address=(
-        "permalink | tweet_url | tweet_permalink | status_url | post_url | tweet_link | permanent_url | url | link"
+        "permalink | tweet_url | tweet_permalink | status_url | post_url | tweet_link | post_link | permanent_url | url"
+        " | link | twitter_page_for_tweet"
     ),
     author_id=(
         "author_id | user_id | user_id_str | userid | author_id_str | from_user_id | from_user_id_str | account_id"
         " | author.id | author.id_str | user.id_str | user.id | user.user_id"
     ),
     author_handle=(
-        "author_handle | username | user_name | screen_name | screenname | user_screen_name | user_username | handle"
-        " | user_handle | author_username | author_user_name | author_screen_name | twitter_handle | from_user"
-        " | account_name | author.username | author.user_name | author.screen_name | user.screen_name | user.username"
-        " | user.user_name"
+        "author_handle | username | screen_name | screenname | user_screen_name | user_username | handle | user_handle"
+        " | author_username | author_user_name | author_screen_name | twitter_handle | from_user | from_user_name"
+        " | account_name | vertex_1 | author.username | author.user_name | author.screen_name | user.screen_name"
+        " | user.username | user.user_name | user_name"
     ),
     author="user | author | from | account | user_account | posted_by",
     text=(
@@ -405,12 +436,13 @@ USUAL: Paths = _paths(
     ),
     created_at=(
         "created_at | tweet_created_at | tweet_created | created | created_at_utc | datetime | date_time | timestamp"
-        " | posted_at | post_date | published_at | date_posted | tweet_date | tweet_at | tweetat | time_stamp"
-        " | created_time | createdat | date | time | tweet_time | timestamp_ms | created_utc | tweet.created_at"
+        " | posted_at | post_date | tweet_date_utc | published_at | date_posted | tweet_date | tweet_at | tweetat"
+        " | time_stamp | created_time | createdat | date | time | tweet_time | timestamp_ms | created_utc"
+        " | tweet.created_at"
     ),
     observed_at="observed_at | retrieved_at | scraped_at | collected_at | crawled_at",
-    lang="lang | language | tweet_lang | tweet_language | language_code | iso_language_code",
-    source="source | client | tweet_source | source_label | device",
+    lang="lang | language | tweet_lang | tweet_language | language_guess | language_code | iso_language_code",
+    source="source | client | tweet_source | source_label | tweet_client_name | device",
     hashtags="hashtags | hash_tags | tags | entities.hashtags | entities_hashtags | hashtag",
     like_count=(
         "like_count | likes | favorites | favorite_count | favourites | favourite_count | likes_count"
@@ -427,38 +459,45 @@ USUAL: Paths = _paths(
     quote_count="quote_count | quotes | quotes_count | public_metrics.quote_count | stats.quotes",
     is_retweet="is_retweet | retweet | is_rt",
     is_reply="is_reply | reply | is_replied",
-    is_quote="is_quote | is_quote_status | quote | is_quoted",
+    is_quote="is_quote | is_quote_status | is_quote_tweet | quote | is_quoted",
     has_link="has_link",
     has_media="has_media",
     retweet_of=(
         "retweeted_status_id_str | retweeted_status_id | retweeted_status | retweeted_tweet_id | retweeted_id"
-        " | referenced_tweets.retweeted.id"
+        " | retweet_id | retweet_tweetid | referenced_tweets.retweeted.id"
     ),
     reply_to=(
         "in_reply_to_status_id_str | in_reply_to_status_id | in_reply_to_tweet_id | in_reply_to_user_id"
-        " | in_reply_to_screen_name | in_reply_to | reply_to_status_id"
+        " | in_reply_to_tweetid | in_reply_to_screen_name | in_reply_to | reply_to_status_id"
     ),
-    quote_of="quoted_status_id_str | quoted_status_id | quoted_tweet_id | quoted_status",
-    original_author_id="original_author_id | retweeted_user_id | retweeted_status.user.id_str",
+    quote_of=(
+        "quoted_status_id_str | quoted_status_id | quoted_tweet_id | quote_id | quoted_tweet_tweetid | quoted_status"
+    ),
+    links="urls | outlinks | expanded_urls",
+    media="media | photos | media_url | media_urls | images | videos",
+    original_author_id="original_author_id | retweeted_user_id | retweet_userid | retweeted_status.user.id_str",
     withheld="withheld.scope | withheld_scope",
     edits="edit_history_tweet_ids",
     followers_count=(
         "followers_count | user_followers | followers | follower_count | user_followers_count | author_followers"
         " | author_followers_count | user.followers_count | author.public_metrics.followers_count | twitter_followers"
+        " | from_user_followercount"
     ),
     following_count=(
         "following_count | user_friends | friends_count | following | user_following | user_friends_count"
         " | user_following_count | user.friends_count | author.public_metrics.following_count | twitter_following"
+        " | from_user_friendcount"
     ),
     tweet_count=(
         "tweet_count | statuses_count | user_statuses | posts | user_statuses_count | user_tweet_count"
-        " | user.statuses_count | author.public_metrics.tweet_count | twitter_tweets"
+        " | user.statuses_count | author.public_metrics.tweet_count | twitter_tweets | from_user_tweetcount"
     ),
     listed_count=(
         "listed_count | user_listed | user_listed_count | user.listed_count | author.public_metrics.listed_count"
     ),
     account_created_at=(
-        "account_created_at | user_created | user_created_at | author_created_at | user.created_at | author.created_at"
+        "account_created_at | user_created | user_created_at | author_created_at | account_creation_date"
+        " | from_user_created_at | user.created_at | author.created_at"
     ),
     verified=(
         "verified | user_verified | is_verified | author_verified | user.verified | author.verified | twitter_verified"

@@ -42,6 +42,7 @@ from tweet_profiles.sources.formats.values import (
     made_id,
     status_id,
     text_of,
+    token_of,
 )
 
 MAX_DEPTH = 4
@@ -140,6 +141,7 @@ class Mapped:
         times: how the times of tweets are read.
         other_times: how its other times are read.
         by_handle: authors are known by handle, as no record of the sample tells an id.
+        by_token: what stands for an author's id is a hash.
         make_ids: ids are made from kind, author, time and text.
         table: whether it is a table, in which NA is no text.
         escaped_newlines: whether line ends within texts are written as backslash and n.
@@ -152,6 +154,7 @@ class Mapped:
     times: TimeReader = field(default_factory=TimeReader)
     other_times: TimeReader = field(default_factory=TimeReader)
     by_handle: bool = False
+    by_token: bool = False
     make_ids: bool = False
     table: bool = False
     escaped_newlines: bool = False
@@ -186,10 +189,15 @@ class Mapped:
         """The author's id, told or made from the handle.
 
         Raises:
-            BadRecord: if the record tells neither, or something else in their place.
+            BadRecord: if the record tells neither, or something else in its place.
         """
         account = account_of(self.cell(record, AUTHOR_CELL)) or account_of(self.cell(record, "author_handle"))
         told = self.cell(record, "author_id")
+        if self.by_token:
+            token = token_of(told)
+            if token is None:
+                raise BadRecord("its author's id is missing, or no hash as the others are")
+            return author_id_of(token)
         if not self.by_handle:
             if told is None and account is not None:
                 return author_of(account)

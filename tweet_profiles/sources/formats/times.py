@@ -83,7 +83,7 @@ _TIME = re.compile(
     r"(?<![\d:.])(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?!\d|:)\s*([ap]\.?m\.?(?![a-z]))?", re.IGNORECASE
 )
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+\-−])(\d{1,2})(?::?(\d{2}))?(?::?00)?")  # noqa: RUF001
-_ISO = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T\s]+(.*))?", re.IGNORECASE | re.DOTALL)
+_ISO = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2}),?(?:[T\s]+(.*))?", re.IGNORECASE | re.DOTALL)
 _NUMERIC = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2}),?(?:[T\s]+(.*))?", re.DOTALL)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{2})(\d{2})(\d{2})?(Z|[+-]\d{2}:?\d{2})?)?", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{5,19}(?:\.\d+)?")
@@ -146,7 +146,7 @@ class TimeReader:
             return Moment(datetime(value.year, value.month, value.day, tzinfo=UTC), has_hour=False)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise BadRecord(f"{what} is not a time")
-        text = str(value).strip().strip("\"'").lstrip("\ufeff").strip()
+        text = _plain(str(value))
         if len(text) > 80:
             raise BadRecord(f"{what} is no time that is known here")
         if self.pattern is not None:
@@ -295,6 +295,16 @@ class TimeReader:
         return Moment((parsed if told else parsed.replace(tzinfo=self.zone)).astimezone(UTC), told_zone=told)
 
 
+def _plain(text: str) -> str:
+    """A time without quotes and the name that JavaScript repeats after the zone; the time of day behind the date."""
+    text = text.strip().strip("\"'").lstrip("\ufeff").strip()
+    text = re.sub(r"([+-]\d{2}:?\d{2})\s*\([^()]*\)$", r"\1", text)
+    clock = _TIME.match(text)
+    if clock is not None and re.fullmatch(r"[\s,·-]*\d{1,4}([-/.])\d{1,2}\1\d{1,4}", text[clock.end() :]):
+        text = f"{text[clock.end() :].strip(' ,·-')} {clock.group(0).strip()}"
+    return text
+
+
 def _named_zone(name: str) -> tzinfo | None:
     """A zone by its IANA name, or as Windows names it ("India Standard Time")."""
     key = win_tz.get(re.sub(r" (?:Daylight|Summer) Time$", " Standard Time", name), name)
@@ -337,7 +347,7 @@ def numeric_order(values: Iterable[Any]) -> tuple[set[str], bool]:
     proved: set[str] = set()
     open_ones = False
     for value in values:
-        match = _NUMERIC.fullmatch(value.strip().strip("\"'")) if isinstance(value, str) else None
+        match = _NUMERIC.fullmatch(_plain(value)) if isinstance(value, str) else None
         if match is not None:
             first, second = int(match.group(1)), int(match.group(3))
             order = order_of(first, second)

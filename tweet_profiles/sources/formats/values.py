@@ -38,6 +38,8 @@ _WHOLE = re.compile(r"\d{1,25}")
 _WHOLE_AS_FLOAT = re.compile(r"(\d{1,25})\.0+")
 _SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
 _EXCEL_TEXT = re.compile(r'="?(.*?)"?$')
+_GNIP_ID = re.compile(r"(?:tag:search\.twitter\.com,\d{4}:|id:twitter\.com:)(?=\d+$)")
+_TOKEN = re.compile(r"(?=.*\d)[A-Za-z0-9+/_=-]{16,128}")
 _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
 _STATUS_ADDRESS = re.compile(r"(?:https?://)?(?:www\.|mobile\.|m\.)?(?:twitter|x)\.com/([^/?#\s]+)(?:/|$|[?#])", re.I)
 _STATUS_ID = re.compile(r"/status(?:es)?/(\d{1,19})")
@@ -139,7 +141,7 @@ def identifier(value: Any, what: str) -> str:
 
 def _bare(text: str) -> str:
     """A cell without what Excel and people put around a number so that it stays text: ', "…", ="…"."""
-    text = text.strip().lstrip("\ufeff").removeprefix("'").strip()
+    text = _GNIP_ID.sub("", text.strip().lstrip("\ufeff").removeprefix("'").strip())
     formula = _EXCEL_TEXT.fullmatch(text)
     return (formula.group(1) if formula else text).strip().strip("\"'").strip()
 
@@ -171,6 +173,11 @@ def handle_of(value: Any) -> str | None:
             return None
     text = text.removeprefix("@")
     return text if _HANDLE.fullmatch(text) and not is_missing(text) else None
+
+
+def token_of(value: Any) -> str | None:
+    """A hash that stands for an author's id, as sets for research have it; None if it is none."""
+    return value.strip() if isinstance(value, str) and _TOKEN.fullmatch(value.strip()) else None
 
 
 def account_of(value: Any) -> Mapping[str, Any] | None:

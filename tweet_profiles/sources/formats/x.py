@@ -26,6 +26,9 @@ NAMES = {
 }
 """What can be read, as told to people."""
 
+WRAPPERS = ("statuses", "results", "tweets", "posts", "items")
+"""Keys under which pages of other services than X API v2 hold their tweets."""
+
 _NOTICES = frozenset(
     [
         "delete",
@@ -87,6 +90,14 @@ def kind_of(record: Any) -> str | None:  # noqa: PLR0911 - one return a kind
     if keys & {"errors", "error"} or keys >= {"title", "status"} or keys >= {"title", "type"}:
         return "error"
     return None
+
+
+def inner(record: Any) -> list[Any] | None:
+    """The tweets that a page of v1.1's, or of another service's, wraps; None if it is no such page."""
+    if not isinstance(record, dict):
+        return None
+    lists = (record[name] for name in WRAPPERS if isinstance(record.get(name), list))
+    return next((some for some in lists if some and all(isinstance(one, dict) for one in some)), None)
 
 
 def _has_account(record: Mapping[str, Any]) -> bool:
