@@ -93,7 +93,12 @@ def _shows_demo(own: Path) -> bool:
 
 
 @homes_app.command()
-def status(*, home: HomeOption = None, demo: DemoOption = False) -> None:
+def status(
+    *,
+    home: HomeOption = None,
+    demo: DemoOption = False,
+    acknowledge: Annotated[bool, typer.Option("--acknowledge", help="the lost tweets told here are known")] = False,
+) -> None:
     """Show the state of a home, and of its stream collector if one has run; exit code 1 if something is off."""
     from tweet_profiles.database.connection import connect
     from tweet_profiles.landing.zone import LandingZone
@@ -122,6 +127,7 @@ def status(*, home: HomeOption = None, demo: DemoOption = False) -> None:
     if found.is_empty:
         off.append("nothing has come in yet: `tweet-profiles import FILE`, or `tweet-profiles search`")
     off += _show_collector(opened)
+    off += _lost(opened, acknowledge=acknowledge)
     for trouble in off:
         console.print(f"- {trouble}", soft_wrap=True, highlight=False, markup=False)
     if off:
@@ -134,6 +140,15 @@ def _when(moment: datetime | None, now: datetime) -> str:
     hours = (now - moment).total_seconds() / 3600
     ago = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.0f} hours" if hours >= 2 else "a moment"
     return f"{moment:%Y-%m-%d %H:%M} UTC, {ago} ago"
+
+
+def _lost(home: Home, *, acknowledge: bool) -> list[str]:
+    """What of X is lost for good and not acknowledged, one sentence each."""
+    from tweet_profiles.sources.x import losses
+
+    if acknowledge:
+        console.print(f"Acknowledged: {losses.acknowledge(home)} losses.")
+    return [losses.told(loss) for loss in losses.open_losses(home)]
 
 
 def _show_collector(home: Home) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from tweet_profiles.landing.zone import LandingZone
 from tweet_profiles.settings import env_files, load_settings
 from tweet_profiles.sources.x.config import XSettings
 from tweet_profiles.sources.x.search import SearchReport
+
+if TYPE_CHECKING:
+    from tweet_profiles.sources.x.client import XClient
 
 x_app = typer.Typer(help="Tweets from X.", no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
@@ -34,6 +37,10 @@ def _zone() -> LandingZone:
 def search(
     start: Annotated[datetime | None, typer.Option("--from", formats=_DATES, help="beginning of a range, UTC")] = None,
     end: Annotated[datetime | None, typer.Option("--to", formats=_DATES, help="end of the range; default: now")] = None,
+    old: Annotated[
+        Literal["ask", "finish", "drop"],
+        typer.Option(help="what becomes of an interrupted pull of another query: finish it and pay for it, or drop it"),
+    ] = "ask",
 ) -> None:
     """Pull what is new since the last pull, or the tweets of a range of time."""
     from tweet_profiles.sources.x.config import load_x_settings, require
@@ -45,7 +52,7 @@ def search(
     require(config)
     zone = _zone()
     if start is None:
-        _show(pull(zone, config))
+        _show(pull(zone, config, old=old))
     else:
         until = None if end is None else end.replace(tzinfo=UTC)
         _show(backfill(zone, config, start.replace(tzinfo=UTC), until))
@@ -58,6 +65,8 @@ def _show(report: SearchReport) -> None:
         console.print(f"What came before {report.unreachable_before} is out of reach of recent search.")
     if report.stopped:
         console.print(f"Stopped early: {report.stopped}.")
+    if report.cause is not None:
+        raise typer.Exit(report.cause.exit_code)
 
 
 @x_app.command()
@@ -66,8 +75,9 @@ def stream() -> None:
     import signal
     import threading
 
+    from tweet_profiles.sources.x.collector import Collector
     from tweet_profiles.sources.x.config import load_x_settings, require
-    from tweet_profiles.sources.x.stream import Collector
+    from tweet_profiles.sources.x.deadman import Deadman
 
     config = load_x_settings()
     require(config)
@@ -75,8 +85,13 @@ def stream() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     zone = _zone()
-    with zone.home.in_use("stream"):
-        health = Collector(zone, config, stop).run()
+    collector = Collector(zone, config, stop)
+    deadman = Deadman(stop, lambda: collector.heartbeat)
+    try:
+        with zone.home.in_use("stream"):
+            health = collector.run()
+    finally:
+        deadman.leave()
     console.print(
         f"Collected {health.received} tweets: {health.landed} landed in {health.batches} batches, {health.duplicates} "
         f"duplicates; {health.reconnects} reconnects, {health.gap_fills} gaps filled with {health.gap_landed} tweets, "
@@ -121,29 +136,31 @@ def check() -> None:
         raise SettingError(f"not ready: {', '.join(faults)}; what to do stands above")
 
 
-def _check_search(config: XSettings) -> str:
-    from tweet_profiles.sources.x.client import XClient
+def _client(config: XSettings) -> "XClient":
+    from tweet_profiles.sources.x.search import make_client
 
-    matching = XClient(config).count(config.search_query)
+    return make_client(config, Home.open(load_settings().home))
+
+
+def _check_search(config: XSettings) -> str:
+    matching = _client(config).count(config.search_query)
     return f"X accepts the query; {matching} tweets of the last 7 days match, each costs a post of the cap"
 
 
 def _check_stream(config: XSettings) -> str:
-    from tweet_profiles.sources.x.client import XClient
-    from tweet_profiles.sources.x.stream import TAG
+    from tweet_profiles.sources.x.rules import TAG, same_rule
 
-    client = XClient(config)
+    client = _client(config)
     client.change_rules({"add": [{"value": rule, "tag": TAG} for rule in config.stream_rules]}, dry_run=True)
-    present = {rule["value"] for rule in client.rules()}
-    missing = sum(rule not in present for rule in config.stream_rules)
+    present = {same_rule(rule["value"]) for rule in client.rules()}
+    missing = sum(same_rule(rule) not in present for rule in config.stream_rules)
     return f"X accepts the rules; {missing} of {len(config.stream_rules)} will be added"
 
 
 def _check_cap(config: XSettings) -> str:
-    from tweet_profiles.sources.x.client import XClient
     from tweet_profiles.sources.x.pacing import Usage
 
-    usage = XClient(config).usage()
+    usage = _client(config).usage()
     own = Usage(Home.open(load_settings().home), config.monthly_post_cap, config.cap_reset_day)
     limit = "no cap of our own" if own.cap is None else f"{own.remaining()} of {own.cap} left by our own cap"
     return (

@@ -14,6 +14,7 @@ from tweet_profiles.home import Home
 from tweet_profiles.orchestration.assets.metadata import OWNERS
 from tweet_profiles.orchestration.resources import HomeResource
 from tweet_profiles.sources.x.health import Health, is_running, read, troubles
+from tweet_profiles.sources.x.losses import open_losses
 
 KEY = dg.AssetKey("x_stream")
 CHECK = "stream_is_well"
@@ -31,9 +32,9 @@ x_stream = dg.AssetSpec(
 )
 
 
-def faults_of(health: Health) -> list[str]:
-    """What is wrong with the collector now, one sentence each."""
-    return troubles(health, time.time(), running=is_running(health))
+def faults_of(health: Health, home: Home) -> list[str]:
+    """What is wrong with the collector now, and what is lost, one sentence each."""
+    return troubles(health, time.time(), running=is_running(health), lost=open_losses(home))
 
 
 def metadata_of(health: Health) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def evaluation(home: Home) -> dg.AssetCheckEvaluation | None:
     health = read(home)
     if health is None:
         return None
-    found = faults_of(health)
+    found = faults_of(health, home)
     return dg.AssetCheckEvaluation(
         asset_key=KEY,
         check_name=CHECK,

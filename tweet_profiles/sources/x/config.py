@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tweet_profiles.errors import SettingError
 from tweet_profiles.settings import current_home, env_files, is_demo_home, unusable
+from tweet_profiles.sources.x.pacing import LIMITS
 
 ENV_PREFIX = "TWEET_PROFILES_X_"
 MAX_QUERY = 4096
@@ -84,10 +85,11 @@ class XSettings(BaseSettings):
         default=7.0, description="a longer range is searched in pieces of this length"
     )
     search_lag_s: Annotated[float, Field(ge=0, le=600)] = Field(
-        default=30.0, description="how long a tweet may take until search finds it"
+        default=60.0, description="how long a tweet may take until search finds it; about 30 s have been seen"
     )
     gap_overlap_s: Annotated[float, Field(ge=0, le=600)] = Field(
-        default=5.0, description="how far a gap is filled backwards, for tweets that came out of order"
+        default=30.0,
+        description="how late the stream may send a tweet; X documents 6 to 7 s for 99 of 100. A gap begins so early",
     )
     backfill_minutes: Annotated[int, Field(ge=0, le=5)] = Field(
         default=0, description="minutes the stream sends again after a reconnect; only some plans have it, 0 is off"
@@ -96,7 +98,14 @@ class XSettings(BaseSettings):
         default=20.0, description="without a byte for so long the stream is taken for dead"
     )
     timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(
-        default=30.0, description="how long an answer is waited for"
+        default=30.0, description="how long X may be silent within an answer"
+    )
+    answer_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=120.0, description="how long one whole answer may take, however slowly it drips in"
+    )
+    limits: Annotated[dict[str, int], NoDecode] = Field(
+        default_factory=lambda: dict(LIMITS),
+        description="requests in 15 minutes where the plan has others than X documents: recent=60,connect=50",
     )
     patience_s: Annotated[float, Field(ge=0)] = Field(
         default=3600.0, description="how long a search waits for an X that does not answer properly"
@@ -137,6 +146,19 @@ class XSettings(BaseSettings):
     @classmethod
     def _rules(cls, value: Any) -> Any:
         return tuple(rule.strip() for rule in _items(value, "\n"))
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _limits(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {**LIMITS, **value}
+        limits = dict(LIMITS)
+        for item in _items(value, ","):
+            name, _, number = item.partition("=")
+            if name.strip() not in LIMITS or not number.strip().isdecimal() or int(number) < 1:
+                raise ValueError(f"should read ROUTE=NUMBER,... with routes {', '.join(LIMITS)}")
+            limits[name.strip()] = int(number)
+        return limits
 
     @field_validator("base_url", mode="after")
     @classmethod

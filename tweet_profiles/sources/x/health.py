@@ -5,16 +5,24 @@ and times only, no id and no text.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import orjson
 import psutil
 
 from tweet_profiles.home import Home, write_atomically
+from tweet_profiles.sources.x.losses import Loss, told
+from tweet_profiles.sources.x.state import read_state
 
 FILE = "x_stream_health.json"
 FRESH_S = 30.0
 """A collector writes its health far more often than this while it lives."""
+SILENT_S = 120.0
+"""X sends a keep-alive every 20 s: a connection without one for so long is none."""
+FOREIGN_ALARM = 20
+"""So many tweets in a row that only others' rules match are no chance."""
+CLOCK_S = 60.0
 
 
 @dataclass
@@ -22,7 +30,8 @@ class Health:
     """What a collector has done since it was started; times are seconds since the epoch.
 
     `state` is one of connecting, connected, waiting, stopped; `landed`, `duplicates`, `suppressed`, `foreign`,
-    `quarantined` count tweets that came over the stream, `gap_landed` those that a search found afterwards.
+    `undecided`, `quarantined` count tweets that came over the stream, `gap_landed` those that a search found later.
+    `updated_at` is its heartbeat. `clock_ahead_s` is how far X's clock is ahead of this machine's.
     """
 
     pid: int
@@ -38,16 +47,20 @@ class Health:
     duplicates: int = 0
     suppressed: int = 0
     foreign: int = 0
+    foreign_in_a_row: int = 0
+    undecided: int = 0
     quarantined: int = 0
     partial_errors: int = 0
     batches: int = 0
     connects: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     gaps_pending: int = 0
-    gaps_out_of_reach: int = 0
     gap_fills: int = 0
     gap_landed: int = 0
     gap_error: str | None = None
+    rules_restored: int = 0
+    rules_error: str | None = None
+    clock_ahead_s: float = 0.0
     posts_this_month: int = 0
     cap: int | None = None
     last_fault: str | None = None
@@ -67,9 +80,13 @@ def write(home: Home, health: Health) -> None:
 
 
 def read(home: Home) -> Health | None:
-    """The health of the last collector of this home; None if there was none."""
-    path = home.root / FILE
-    return Health(**orjson.loads(path.read_bytes())) if path.exists() else None
+    """The health of the last collector of this home; None if there was none.
+
+    Raises:
+        HomeError: if the file is damaged.
+    """
+    remedy = "it is what the stream collector tells of itself: remove it; a running collector writes it anew"
+    return read_state(home.root / FILE, Health, remedy)
 
 
 def is_running(health: Health) -> bool:
@@ -80,8 +97,8 @@ def is_running(health: Health) -> bool:
         return False
 
 
-def troubles(health: Health, now: float, *, running: bool) -> list[str]:
-    """What is wrong with a collector, one sentence each; empty if it is well."""
+def troubles(health: Health, now: float, *, running: bool, lost: Sequence[Loss] = ()) -> list[str]:
+    """What is wrong with a collector, and what is lost and not acknowledged, one sentence each."""
     found = []
     if not running:
         ended = f"stopped: {health.reason}" if health.state == "stopped" and health.reason else "has ended"
@@ -90,13 +107,19 @@ def troubles(health: Health, now: float, *, running: bool) -> list[str]:
         found.append(f"the collector has not written its health for {now - health.updated_at:.0f} s: it hangs")
     elif health.state != "connected":
         found.append(f"the stream is not connected ({health.last_fault or health.state})")
+    elif health.last_byte_at is not None and now - health.last_byte_at > SILENT_S:
+        found.append(f"nothing has come over the stream for {now - health.last_byte_at:.0f} s, no keep-alive either")
+    if health.foreign_in_a_row >= FOREIGN_ALARM:
+        found.append(
+            f"the last {health.foreign_in_a_row} tweets matched only rules that are not ours: each costs a post and "
+            "none is landed; look at the rules of the project"
+        )
+    if health.rules_error:
+        found.append(f"the rules of the stream cannot be looked after: {health.rules_error}")
     if health.gap_error:
         found.append(f"{health.gaps_pending} gaps are not filled yet: {health.gap_error}")
-    if health.gaps_out_of_reach:
-        found.append(
-            f"{health.gaps_out_of_reach} gaps were older than the 7 days of recent search: pull their time with "
-            "`tweet-profiles search --from ... --to ...` and TWEET_PROFILES_X_SEARCH=all, if the plan has it"
-        )
+    if abs(health.clock_ahead_s) > CLOCK_S:
+        found.append(f"X's clock is {health.clock_ahead_s:.0f} s ahead of this machine's: set the machine's clock")
     if health.quarantined:
         found.append(f"{health.quarantined} records are in the quarantine")
-    return found
+    return found + [told(loss) for loss in lost]

@@ -1,20 +1,25 @@
-"""How long to wait before X is asked again, and how much may be pulled at all.
+"""How long to wait before X is asked again, and how much may be asked for at all.
 
-What belongs here: X's limits and its advice for faults as pure decisions; the pace and the month's posts, which all
-processes of a home share. What does not: sending anything.
+What belongs here: X's limits and its advice for faults as pure decisions; the pace, the requests a window and the
+month's posts, which all processes of a home share. What does not: sending anything.
 
-X has two limits that have nothing to do with each other: so many requests in a window of 15 minutes, told by the
-x-rate-limit headers, and for the full archive one request a second, of which no header tells. After faults X asks for
-(https://docs.x.com/x-api/fundamentals/handling-disconnections): an immediate reconnect, then for network errors
-250 ms more each time up to 16 s; for HTTP errors 5 s doubled up to 320 s; for 429 one minute doubled.
+X has limits that have nothing to do with each other: so many requests in a window of 15 minutes, told by the
+x-rate-limit headers; so many in 24 hours; and for the full archive one request a second, of which no header tells.
+After faults X asks for (https://docs.x.com/x-api/fundamentals/handling-disconnections): for network errors 250 ms more
+each time up to 16 s; for HTTP errors 5 s doubled up to 320 s; for 429 one minute doubled. What a header says may make
+us wait longer than that, hardly shorter: whatever it says, the waits grow while refusals go on, and `Budget` lets no
+more requests through than X documents.
 """
 
+import os
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -22,22 +27,42 @@ import orjson
 from filelock import FileLock
 
 from tweet_profiles.home import Home, write_atomically
+from tweet_profiles.sources.x.state import read_state
 
 WINDOW_S = 900.0
 """Length of X's rate-limit window."""
-Fault = Literal["network", "http", "limit", "second"]
+DAY_S = 86_400.0
+LIMITS: Mapping[str, int] = {
+    "recent": 450,
+    "all": 300,
+    "connect": 50,
+    "rules": 450,
+    "rule_changes": 100,
+    "counts": 300,
+    "usage": 50,
+}
+"""Requests that X documents for each route in a window, for the app."""
+Fault = Literal["network", "http", "limit", "second", "day"]
 
 
 def wait_after(fault: Fault, nth: int) -> float:
     """Seconds to wait after the `nth` fault of a kind in a row (from 1).
 
     network: a broken or refused connection. http: 5xx or an answer that is none. limit: 429 without a usable time of
-    reset. second: 429 though the window still has requests left, so it was the limit a second.
+    reset. second: 429 though the window still has requests left, so it was the limit a second. day: the limit of 24
+    hours, without a usable time of reset.
     """
     if fault == "network":
-        return min(0.25 * (nth - 1), 16.0)
-    first, most = {"http": (5.0, 320.0), "limit": (60.0, WINDOW_S), "second": (1.0, 60.0)}[fault]
+        return min(0.25 * nth, 16.0)
+    first, most = {"http": (5.0, 320.0), "limit": (60.0, WINDOW_S), "second": (1.0, 60.0), "day": (WINDOW_S, DAY_S)}[
+        fault
+    ]
     return float(min(first * 2 ** min(nth - 1, 16), most))
+
+
+def floor_after(nth: int) -> float:
+    """Seconds to wait at least after the `nth` refusal in a row, whatever X says: 1 s doubled up to a window."""
+    return float(min(2 ** min(nth - 1, 16), WINDOW_S))
 
 
 class Backoff:
@@ -47,10 +72,13 @@ class Backoff:
         self._scale = scale
         self._faults: Counter[Fault] = Counter()
 
-    def wait(self, fault: Fault) -> float:
-        """Seconds to wait after one more fault of this kind."""
+    def wait(self, fault: Fault, told: float | None = None) -> float:
+        """Seconds to wait after one more fault of this kind; `told` is what X asks for, in seconds, if it does."""
         self._faults[fault] += 1
-        return wait_after(fault, self._faults[fault]) * self._scale
+        nth = self._faults[fault]
+        if told is None:
+            return wait_after(fault, nth) * self._scale
+        return max(told, floor_after(nth) * self._scale)
 
     def reset(self) -> None:
         """X has answered properly."""
@@ -71,28 +99,81 @@ def read_limit(headers: Mapping[str, str], now: float) -> Limit:
     The time of reset is X's clock, so it is compared with X's own Date where there is one, else with `now` (seconds
     since the epoch). A reset that lies in the past or beyond one window is of a clock gone wrong and is not believed.
     """
+    clock = server_time(headers, now)
+    for scope in ("app", "user"):
+        if _number(headers.get(f"x-{scope}-limit-24hour-remaining")) == 0:
+            return Limit("day", _until(headers.get(f"x-{scope}-limit-24hour-reset"), clock, DAY_S))
     if (_number(headers.get("x-rate-limit-remaining")) or 0) > 0:
         return Limit("second")
-    reset = _number(headers.get("x-rate-limit-reset"))
-    if reset is None:
-        return Limit("limit")
-    seconds = reset - server_time(headers, now)
-    return Limit("limit", seconds + 1.0) if -1.0 <= seconds <= WINDOW_S + 60.0 else Limit("limit")
+    return Limit("limit", _until(headers.get("x-rate-limit-reset"), clock, WINDOW_S))
+
+
+def _until(reset: str | None, clock: float, window: float) -> float | None:
+    moment = _number(reset)
+    if moment is None:
+        return None
+    seconds = moment - clock
+    return seconds + 1.0 if -1.0 <= seconds <= window + 60.0 else None
 
 
 def server_time(headers: Mapping[str, str], now: float) -> float:
     """X's clock when it answered, seconds since the epoch; `now` if it does not tell."""
     try:
         return parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return now
 
 
 def _number(text: str | None) -> float | None:
     try:
-        return None if text is None else float(text)
+        number = None if text is None else float(text)
     except ValueError:
         return None
+    return number if number is not None and isfinite(number) else None
+
+
+class Budget:
+    """At most so many requests of a route in any window, over all processes of a home, whatever X answers.
+
+    Each route has a file of the times of its last requests, by the machine's clock since it was started, which nobody
+    sets; times from before a restart of the machine count no more.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        limits: Mapping[str, int] = LIMITS,
+        scale: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._limits, self._window, self._clock = home.private / "x_requests", limits, WINDOW_S, clock
+        self._window *= scale
+
+    def take(self, route: str, sleep: Callable[[float], None]) -> None:
+        """Return when one more request of `route` may be sent, having counted it."""
+        while True:
+            seconds = self._try(route)
+            if seconds <= 0:
+                return
+            sleep(seconds)
+
+    def _try(self, route: str) -> float:
+        limit = self._limits.get(route, LIMITS[route])
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        with FileLock(self._folder / f"{route}.lock"):
+            descriptor = os.open(self._folder / route, os.O_RDWR | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "r+b") as file:
+                content = file.read()
+                times = array("d", content[: len(content) // 8 * 8])
+                now = self._clock()
+                recent = array("d", (moment for moment in times if now - self._window < moment <= now))
+                if len(recent) >= limit:
+                    return recent[len(recent) - limit] + self._window - now
+                recent.append(now)
+                file.seek(0)
+                file.write(recent.tobytes())
+                file.truncate()
+        return 0.0
 
 
 class Pacer:
@@ -122,6 +203,18 @@ def month_of(day: date, reset_day: int) -> str:
     return date(year, month, reset_day).isoformat()
 
 
+@dataclass
+class _Used:
+    month: str
+    posts: int
+
+
+_USAGE_REMEDY = (
+    'it holds how many posts were pulled this month: write {"month": "YYYY-MM-DD", "posts": N} into it, with the first '
+    "day of the month and X's own count, or remove it to begin at 0"
+)
+
+
 class Usage:
     """How many posts this home has pulled in the current month, over all its processes."""
 
@@ -132,10 +225,8 @@ class Usage:
 
     def used(self) -> int:
         """Posts of the current month."""
-        if not self._file.exists():
-            return 0
-        noted = orjson.loads(self._file.read_bytes())
-        return int(noted["posts"]) if noted["month"] == self._month() else 0
+        noted = read_state(self._file, _Used, _USAGE_REMEDY)
+        return noted.posts if noted is not None and noted.month == self._month() else 0
 
     def add(self, posts: int) -> None:
         """Count posts that X has delivered."""

@@ -11,6 +11,9 @@ from tweet_profiles.sources.x.config import XSettings, load_x_settings
 from tweet_profiles_tests.conftest import executable
 from tweet_profiles_tests.fake_x import FakeX
 
+PLENTY = "recent=100000,all=100000,connect=1000,rules=10000,rule_changes=1000,counts=1000,usage=1000"
+"""Limits that no test meets by being quick; what X documents is tested on its own."""
+
 
 def x_environment(x: FakeX, **settings: str) -> dict[str, str]:
     """The environment of a command that asks the fake server."""
@@ -24,6 +27,8 @@ def x_environment(x: FakeX, **settings: str) -> dict[str, str]:
         "GAP_OVERLAP_S": "1",
         "STALL_S": "1",
         "TIMEOUT_S": "5",
+        "ANSWER_S": "10",
+        "LIMITS": PLENTY,
         **settings,
     }
     return {**os.environ, **{f"TWEET_PROFILES_X_{name}": value for name, value in given.items()}}
@@ -41,6 +46,8 @@ def x_config(x: FakeX, **settings: object) -> XSettings:
         "gap_overlap_s": 1,
         "stall_s": 1,
         "timeout_s": 0.8,
+        "answer_s": 3,
+        "limits": PLENTY,
     }
     return load_x_settings(**{**given, **settings})
 

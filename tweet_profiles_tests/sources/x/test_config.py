@@ -98,7 +98,7 @@ def test_only_the_fields_that_profiles_need_are_asked_for_in_either_naming():
 
 @given(st.integers(1, 400))
 def test_waits_grow_as_x_documents_and_stop_growing(nth):
-    assert wait_after("network", nth) == min(0.25 * (nth - 1), 16)
+    assert wait_after("network", nth) == min(0.25 * nth, 16)
     assert wait_after("http", nth) == min(5 * 2 ** (nth - 1), 320)
     assert wait_after("limit", nth) == min(60 * 2 ** (nth - 1), WINDOW_S)
     assert wait_after("second", nth) == min(2 ** (nth - 1), 60)
@@ -106,7 +106,7 @@ def test_waits_grow_as_x_documents_and_stop_growing(nth):
 
 def test_a_good_answer_begins_the_waits_anew():
     backoff = Backoff()
-    assert [backoff.wait("http"), backoff.wait("http"), backoff.wait("network")] == [5, 10, 0]
+    assert [backoff.wait("http"), backoff.wait("http"), backoff.wait("network")] == [5, 10, 0.25]
     backoff.reset()
     assert backoff.wait("http") == 5
 
