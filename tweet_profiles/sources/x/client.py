@@ -238,7 +238,8 @@ class XClient:
         """One request: X's JSON object, or why there is none."""
 
         def send() -> requests.Response:
-            return self._client.request(method, route, params=dict(params or {}), json=json)
+            response: requests.Response = self._client.request(method, route, params=dict(params or {}), json=json)
+            return response
 
         try:
             response = within(self.config.answer_s, send, self._adapter.abort, lambda: self._sleep(0))
