@@ -40,6 +40,27 @@ def test_a_package_is_read_back_as_it_was_written(folder: Path) -> None:
     assert package.ranges["x"].tolist() == [1.5]
 
 
+def test_the_languages_that_a_model_was_trained_for_are_kept_and_are_english_if_it_does_not_tell(folder: Path) -> None:
+    package = read_package(folder)
+    assert package.languages == ("en",)
+    write_package(
+        folder,
+        name="two",
+        weights=dict(package.weights),
+        ranges={},
+        vocabulary=folder / "vocab.txt",
+        calibration=Calibration(),
+        attention_heads=2,
+        training={},
+        languages=("en", "de"),
+    )
+    assert read_package(folder).languages == ("en", "de")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["languages"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert read_package(folder).languages == ("en",)
+
+
 def test_what_is_written_replaces_the_old_folder_whole_and_leaves_nothing_beside_it(folder: Path) -> None:
     (folder / "left over").write_text("x")
     package = read_package(folder)
