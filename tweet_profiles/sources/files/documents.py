@@ -8,6 +8,7 @@ document. An object that cannot be parsed is broken alone: the next one is found
 this document begin.
 """
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,13 +23,14 @@ MAX_RECORD = 256 << 20
 """Bytes of one JSON value: it is parsed in memory."""
 
 _MARK = b"\xef\xbb\xbf"
-_ASSIGNMENT = rb"[A-Za-z_$][\w$.]{0,200}\s*=\s*(?=[\[{])"
+_ASSIGNMENT = rb"(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]{0,200}\s*=\s*(?=[\[{])"
 _BEGINNING = re.compile(rb"\s*(?:" + _ASSIGNMENT + rb")?\s*[\[{\x1e]")
 _NOISE = re.compile(rb"(?:[\s,;\[\]\x1e]|\xef\xbb\xbf|" + _ASSIGNMENT + rb")*+")
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SCALAR = re.compile(rb'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\[\]{}"]++)', re.DOTALL)
 _TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+(?:([{\[])|([}\]]))', re.DOTALL)
 _FIRST_KEY = re.compile(rb"\{\s*(" + _STRING + rb")", re.DOTALL)
+_GLUED = re.compile(rb"\}\s*\{")
 _PIECE = 1 << 20
 _SUSPECT = 4 << 20
 """An object longer than this is searched for the beginning of the next one: its end may be missing."""
@@ -93,7 +95,7 @@ def _lines(stream: BinaryIO, broken_off: Callable[[], str | None]) -> Iterator[I
         except orjson.JSONDecodeError as error:
             content = line.strip()
             if content:
-                yield Broken(number, "line", why_no_json(error, content), content)
+                yield from _of_line(number, content) or [Broken(number, "line", why_no_json(error, content), content)]
             continue
         if isinstance(value, list):
             for one in value:
@@ -105,10 +107,22 @@ def _lines(stream: BinaryIO, broken_off: Callable[[], str | None]) -> Iterator[I
         yield Broken(number + 1, "line", f"the file breaks off here: {reason}", b"")
 
 
+def _of_line(number: int, content: bytes) -> list[Item]:
+    """The objects of a line that holds several, as of files put together without a line end; none if one is broken."""
+    if not _GLUED.search(content):
+        return []
+    items = list(_Document(io.BytesIO(content), lambda: None).items())
+    if not all(isinstance(item, Record) and isinstance(item.value, dict) for item in items):
+        return []
+    return [Record(number, "line", item.value, item.raw) for item in items if isinstance(item, Record)]
+
+
 def why_no_json(error: orjson.JSONDecodeError, content: bytes) -> str:
     """Why content is no JSON, without any of it."""
     if re.search(rb"[:\[,]\s*(NaN|-?Infinity)\s*[,\]}]", content):
         return "no JSON: NaN and Infinity are none; write null"
+    if re.match(rb"\{\s*'", content):
+        return "no JSON: it is a Python dict; write it with json.dumps"
     return f"no JSON: {error.msg} at line {error.lineno} column {error.colno} of the record"
 
 

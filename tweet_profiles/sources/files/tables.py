@@ -30,6 +30,7 @@ MAX_ROW_CHARACTERS = 1 << 20
 """A quoted field that goes on for longer was never closed."""
 
 _SAMPLE_LINES = 1000
+_TITLE_ROWS = 30
 _RIGID = re.compile(r"(?=.*\d)[\d\s:./+\-TZtz,]{6,}")
 _DATA = re.compile(r"[+-]?\d+([.,]\d+)?|(?=.*\d)[\d\s:./+\-TZtz]{6,}|https?://.*|.{120,}", re.DOTALL)
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
@@ -82,35 +83,54 @@ def frame_table(
     """
     lines, hint = _first_lines(head)
     separator = delimiter or hint or sniff(lines)
-    rows = [row for row in (_alone(line, separator) for line in lines) if row]
+    spaced = _has_spaces(lines, separator)
+    rows = [row for row in (_alone(line, separator, spaced=spaced) for line in lines) if row]
     if not rows:
         raise InputError(f"{name} has no row that can be read as a table")
+    before = _before_header(rows) if has_header is None else 0
+    first, rest = rows[before], rows[before + 1 :]
     if has_header is None:
-        has_header = not any(looks_like_data(cell) for cell in rows[0])
-    first = rows[0]
-    widths = Counter(map(len, rows[1:] if has_header else rows))
-    width = len(first)
-    row_names = has_header and widths.get(width, 0) == 0 and widths.get(width + 1, 0) > 0
-    if not has_header and widths:
-        width = widths.most_common(1)[0][0]
-    elif row_names:
-        width += 1
-    header = column_names([*([""] if row_names else []), *first]) if has_header else None
-    shape = _Shape(rows[1:] if has_header else rows, width)
-    reader = _Reader(stream, separator, shape, first if has_header else None, broken_off)
+        has_header = not any(looks_like_data(cell) for cell in first)
+    width, header = len(first), None
+    if has_header:
+        header, width = _fitted(first, rest)
+    else:
+        width = Counter(map(len, rows)).most_common(1)[0][0]
+    shape = _Shape(rest if has_header else rows, width)
+    reader = _Reader(stream, separator, shape, first if has_header else None, broken_off, spaced=spaced)
     facts = [f"separated by {SEPARATORS.get(separator, repr(separator))}"]
     if not has_header:
         facts.append("without a header")
     columns = header or [str(number) for number in range(1, width + 1)]
-    items = reader.items(columns, skip=1 if hint else 0)
+    items = reader.items(columns, skip=(1 if hint else 0) + before)
     return Framed("table", items, header, tuple(facts))
+
+
+def _before_header(rows: Sequence[Sequence[str]]) -> int:
+    """How many rows of a title stand before the header: those that are much narrower than the table."""
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    if width < 3:
+        return 0
+    return next((at for at, row in enumerate(rows[:_TITLE_ROWS]) if len(row) >= width - 1), 0)
+
+
+def _fitted(first: Sequence[str], rest: Sequence[Sequence[str]]) -> tuple[list[str], int]:
+    """The column names, and how many columns rows have: R leaves out the name of the first, others end rows with a
+    separator.
+    """
+    widths = Counter(map(len, rest))
+    if widths.get(len(first), 0) or not widths.get(len(first) + 1, 0):
+        return column_names(first), len(first)
+    longer = [row for row in rest if len(row) == len(first) + 1]
+    names = [*first, ""] if not any(row[-1].strip() for row in longer) else ["", *first]
+    return column_names(names), len(names)
 
 
 def column_names(cells: Sequence[str]) -> list[str]:
     """The names of a header, each once: a nameless column is called by its number, a second one of a name "name.2"."""
     names: list[str] = []
     for number, cell in enumerate(cells, start=1):
-        plain = cell.strip().lstrip("\ufeff") or f"column {number}"
+        plain = cell.strip().lstrip("\ufeff").strip('"') or f"column {number}"
         name, again = plain, 2
         while name in names:
             name, again = f"{plain}.{again}", again + 1
@@ -144,10 +164,17 @@ def _first_lines(head: bytes) -> tuple[list[str], str | None]:
     return [line for line in lines[:_SAMPLE_LINES] if line.strip()], hint[1] if hint else None
 
 
-def _alone(line: str, separator: str) -> list[str] | None:
+def _has_spaces(lines: Sequence[str], separator: str) -> bool:
+    """Whether fields are quoted behind a space: `1, "a, b", 2`."""
+    candidates = [line for line in lines if f'{separator} "' in line]
+    quoted = re.compile(rf'{re.escape(separator)} "[^"]*"(?:{re.escape(separator)}|\r?\n?$)')
+    return bool(candidates) and sum(quoted.search(line) is not None for line in candidates) > 0.9 * len(candidates)
+
+
+def _alone(line: str, separator: str, *, spaced: bool = False) -> list[str] | None:
     """The fields of a line that is a row by itself; None if it is none."""
     try:
-        return next(csv.reader([line], delimiter=separator, strict=True), None)
+        return next(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=spaced), None)
     except csv.Error:
         return _leniently(line, separator)
 
@@ -210,14 +237,18 @@ class _Reader:
         shape: _Shape,
         header: Sequence[str] | None,
         broken_off: Callable[[], str | None],
+        *,
+        spaced: bool,
     ) -> None:
         text = io.TextIOWrapper(stream, "utf-8", errors="surrogateescape", newline="")
         self._source: Iterator[str] = iter(partial(text.readline, MAX_LINE), "")
         self._separator, self._shape, self._header, self._broken_off = separator, shape, header, broken_off
+        self._spaced = spaced
         self._again: deque[str] = deque()
         self._record: list[str] = []
         self._limit = MAX_ROW_LINES
         self._number = 0
+        self._lines_added = 0  # lines of `_record` that are part of one in the file
         self._cut_seen = False
 
     def items(self, columns: Sequence[str], skip: int) -> Iterator[Item]:
@@ -281,7 +312,7 @@ class _Reader:
 
     def _new_reader(self, repair: Callable[[str], str] | None = None) -> Iterator[list[str]]:
         lines = self._lines() if repair is None else map(repair, self._lines())
-        return csv.reader(lines, delimiter=self._separator, strict=True)
+        return csv.reader(lines, delimiter=self._separator, strict=True, skipinitialspace=self._spaced)
 
     def _lines(self) -> Iterator[str]:
         """Physical lines for the csv module; each is noted in `_record`."""
@@ -317,7 +348,7 @@ class _Reader:
     def _is_row(self, line: str) -> bool:
         if not self._shape.rigid or line.count(self._separator) < self._shape.width - 1:
             return False
-        return self._shape.fits(_alone(line, self._separator))
+        return self._shape.fits(_alone(line, self._separator, spaced=self._spaced))
 
     def _recovered(self, reason: str, *, whole: bool, mend: bool = True) -> Iterator[list[str] | Broken]:
         """The record under way, read in another way or put aside; what was read beyond it is read again."""
@@ -339,19 +370,32 @@ class _Reader:
         if '\\"' in lines[0]:
             self._put_back(lines)
             try:
-                row = next(self._new_reader(_doubled), [])
+                escaped = next(self._new_reader(_doubled), [])
             except (csv.Error, _UnclosedError):
-                row = []
-            if len(row) == self._shape.width:
-                return row
+                escaped = []
+            if len(escaped) == self._shape.width:
+                return escaped
             self._put_back(self._record)
             self._record[:] = [self._again.popleft() for _ in lines]
-        row = _leniently(lines[0], self._separator) or []
+        if self._header is not None and (glued := self._glued(lines[0])) is not None:
+            self._put_back([*glued, *lines[1:]])
+            self._lines_added = 1
+            return next(self._new_reader(), None)
+        row = _leniently(lines[0], self._separator)
+        if not self._shape.fits(row) and self._separator in "\t|":
+            # Files with these separators often do not quote at all.
+            row = lines[0].rstrip("\r\n").split(self._separator)
         if self._shape.fits(row):
             self._put_back(lines[1:])
             self._record[:] = lines[:1]
             return row
         return None
+
+    def _glued(self, line: str) -> list[str] | None:
+        """A row and the header of the next file, which were put together without a line end between them; else None."""
+        header = self._separator.join(self._header or ())
+        bare = line.rstrip("\r\n").removesuffix(header)
+        return [bare + "\n", header + "\n"] if bare and len(bare) < len(line.rstrip("\r\n")) else None
 
     def _put_back(self, lines: Sequence[str]) -> None:
         self._again.extendleft(reversed(lines))
@@ -365,7 +409,8 @@ class _Reader:
         return Broken(self._number + 1, "line", reason, content)
 
     def _done(self) -> None:
-        self._number += len(self._record)
+        self._number += len(self._record) - self._lines_added
+        self._lines_added = 0
         self._record.clear()
 
 

@@ -59,7 +59,7 @@ def test_every_object_is_found_whatever_stands_around_it(form, piece, monkeypatc
         ('"author_id": "', '"author_id": '),  # a quote opens at the wrong place
         ('"author_id": ', '"author_id" '),
         (f'"{TWEETS[20]["created_at"]}"', "NaN"),
-        (f'{TWEETS[20]["created_at"]}"\n' if False else f'{TWEETS[20]["created_at"]}"', TWEETS[20]["created_at"]),
+        (f'{TWEETS[20]["created_at"]}"', TWEETS[20]["created_at"]),
         ('"text": ', '"text": \x01'),
         ('"text": ', '"text": {'),
         ('"text": ', '"text": }'),
@@ -94,6 +94,7 @@ def test_an_object_whose_end_is_missing_costs_itself_alone():
         (b'{"id": "\xff"}', "no JSON"),
         (b'{"id": "1"', "no JSON"),
         (b"garbage", "no JSON"),
+        (b"{'id': '1'}", "json.dumps"),
     ],
 )
 def test_of_lines_a_bad_one_is_broken_alone(bad, reason):
@@ -139,3 +140,9 @@ def test_a_document_of_any_size_is_read_in_the_memory_of_a_part_of_it():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count > 200_000 and peak < 10_000_000
+
+
+def test_lines_of_files_that_were_put_together_without_a_line_end_lose_nothing():
+    content = lines(TWEETS[:3]).rstrip(b"\n") + lines(TWEETS[3:5])
+    items = framed(content)
+    assert values(items) == TWEETS[:5] and [item.number for item in items] == [1, 2, 3, 3, 4]

@@ -132,3 +132,35 @@ def test_a_delimiter_that_is_none_is_refused():
     assert parse_delimiter("tab") == "\t"
     with pytest.raises(InputError, match="one character"):
         parse_delimiter("::")
+
+
+def test_a_table_without_quoting_may_have_quotes_in_its_texts():
+    texts_in = ['"I love it" she said', '"never closed', 'it is 5" long', '"whole"', "plain"]
+    content = "\n".join("\t".join(cells) for cells in [HEADER, *(row(at, text) for at, text in enumerate(texts_in))])
+    items = framed(content.encode())
+    assert texts(items) == [*texts_in[:3], "whole", "plain"] and not broken(items)
+
+
+def test_quotes_behind_a_space_are_quotes():
+    content = (
+        ", ".join(HEADER) + "\n" + "".join(f'{row(at)[0]}, {row(at)[1]}, "a, b", {row(at)[3]}\n' for at in range(3))
+    )
+    assert texts(framed(content.encode())) == ["a, b"] * 3
+
+
+def test_a_title_before_the_header_is_no_part_of_the_table():
+    content = b"Report of the brand\nmade,yesterday\n\n" + table([row(1), row(2)])
+    items = framed(content)
+    assert texts(items) == ["I like it"] * 2 and not broken(items)
+
+
+def test_a_separator_at_the_end_of_each_row_is_no_cell_that_shifts_the_others():
+    content = (",".join(HEADER) + "\n" + "".join(",".join((*row(at), "")) + "\n" for at in range(3))).encode()
+    assert [value["id"] for value in values(framed(content))] == [row(at)[0] for at in range(3)]
+
+
+def test_files_that_were_put_together_without_a_line_end_between_them_lose_no_row():
+    content = table([row(1), row(2)]).rstrip(b"\n") + table([row(3), row(4)])
+    items = framed(content)
+    assert [value["id"] for value in values(items)] == [row(at)[0] for at in (1, 2, 3, 4)]
+    assert [item.number for item in items if hasattr(item, "value")] == [2, 3, 4, 5] and not broken(items)
