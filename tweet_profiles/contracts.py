@@ -339,7 +339,9 @@ RELEASED_PROFILES = pa.DataFrameSchema(
         ),
         "last_seen_month": _text(nullable=False, pattern=r"^[0-9]{4}-[0-9]{2}$"),
         "sentiment_mean": _grid(0, 1, nullable=True, title="of own words: mean of the group, in steps of 0.05"),
-        "sentiment_label": _text(nullable=True, among=LABELS, title="missing, as are both means, if not known"),
+        "sentiment_label": _text(
+            nullable=True, among=LABELS, title="missing, as is the mean, if not known or all in the segment are alike"
+        ),
         "subjectivity_mean": _grid(0, 1, nullable=True, title="mean of the group, in steps of 0.05"),
     },
     strict=True,

@@ -16,9 +16,11 @@ Three ways were weighed to get there:
 - Microaggregation (MDAV) groups nearest neighbours over all columns at once and shows their mean, in the columns' own
   units. It keeps what clustering needs best. Taken, within segments, so that no row sits between two of them.
 
-A mean over so few could still give away a sensitive value where all in the group share it: five authors who retweeted
-the same tweet have the same sentiment. So each group has at least `DIVERSITY` different sentiments on the released
-grid. A share of the groups' spread stays unknown to readers; it is the price.
+A mean over so few could still give away a sensitive value where all in the group share it: five authors who praise a
+thing in the same words have the same sentiment. So each group that shows one has at least `DIVERSITY` different
+sentiments on the released grid. A share of the groups' spread stays unknown to readers; it is the price. Where a whole
+segment is of fewer, as a segment of nothing but praise can be, its rows do not show their mood: the segment's own
+figures do, over all of its authors.
 
 Not every author has a known mood: the model reads some languages only, and texts may be gone. What is not known needs
 no such protection, so those authors form groups of their own where a segment has enough of them. Where it has not, they
@@ -30,7 +32,7 @@ landed. Releases hold no key by which a row could be followed, and old ones are 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -179,6 +181,7 @@ def anonymise(facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | N
         seed: of the order of rows and groups; None for one that nobody can repeat.
     """
     random = np.random.default_rng(seed)
+    facts = _without_uniform_moods(facts, k, min(diversity, k))
     group = _groups(facts, k, min(diversity, k))
     shown = np.flatnonzero(group != WITHHELD)
     count = int(group.max()) + 1 if len(shown) else 0
@@ -201,10 +204,9 @@ def anonymise(facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | N
 
 def _groups(facts: Facts, k: int, diversity: int) -> np.ndarray:
     """The group of each author (n,), from 0; WITHHELD where there is none."""
-    unknown = np.isnan(facts.numbers["sentiment_mean"])
-    mood = np.rint(np.where(unknown, _NO_MOOD, facts.numbers["sentiment_mean"] / GRID)).astype(np.int64)
+    mood = _moods(facts)
     matrix = distances(facts)
-    apart = _apart(facts.segment, unknown, mood, k, diversity)
+    apart = _apart(facts.segment, mood, k, diversity)
     group = np.full(len(facts), WITHHELD, np.int64)
     used = 0
     for part, least in ((~apart, diversity), (apart, 1)):
@@ -214,21 +216,45 @@ def _groups(facts: Facts, k: int, diversity: int) -> np.ndarray:
     return group
 
 
-def _apart(segment: np.ndarray, unknown: np.ndarray, mood: np.ndarray, k: int, diversity: int) -> np.ndarray:
+def _moods(facts: Facts) -> np.ndarray:
+    """Each author's sentiment on the released grid as a number, _NO_MOOD where it is not known: int64 (n,)."""
+    sentiment = facts.numbers["sentiment_mean"]
+    return np.rint(np.where(np.isnan(sentiment), _NO_MOOD, sentiment / GRID)).astype(np.int64)
+
+
+def _enough(moods: np.ndarray, k: int, diversity: int) -> bool:
+    return len(moods) >= k and len(np.unique(moods)) >= diversity
+
+
+def _without_uniform_moods(facts: Facts, k: int, diversity: int) -> Facts:
+    """The facts without the mood of segments in which too few are different for any group to show it."""
+    moods = _moods(facts)
+    hidden = np.zeros(len(facts), bool)
+    for number in np.unique(facts.segment):
+        inside = facts.segment == number
+        known = moods[inside & (moods != _NO_MOOD)]
+        if not _enough(known, k, diversity) and not _enough(moods[inside], k, diversity):
+            hidden |= inside
+    sentiment = np.where(hidden, np.nan, facts.numbers["sentiment_mean"])
+    return replace(
+        facts,
+        numbers={**facts.numbers, "sentiment_mean": sentiment},
+        labels=np.where(hidden[:, None], np.nan, facts.labels),
+    )
+
+
+def _apart(segment: np.ndarray, moods: np.ndarray, k: int, diversity: int) -> np.ndarray:
     """Which authors are grouped apart because their mood is not known, bool (n,).
 
     In a segment with at least k of them they are, unless the others could be shown only together with them.
     """
-
-    def enough(members: np.ndarray) -> bool:
-        return len(members) >= k and len(np.unique(mood[members])) >= diversity
-
+    unknown = moods == _NO_MOOD
     apart = np.zeros(len(segment), bool)
     for number in np.unique(segment[unknown]):
         inside = segment == number
-        without, others = np.flatnonzero(inside & unknown), np.flatnonzero(inside & ~unknown)
-        lost = len(others) > 0 and not enough(others) and enough(np.flatnonzero(inside))
-        apart[without] = len(without) >= k and not lost
+        without, others = inside & unknown, inside & ~unknown
+        alone = not others.any() or _enough(moods[others], k, diversity)
+        apart[without] = without.sum() >= k and alone
     return apart
 
 
