@@ -21,7 +21,7 @@ from tweet_profiles.api.access import COOKIE, check_key, counters, find_key
 from tweet_profiles.api.keys import SESSION_LENGTH, Key, KeyStore
 from tweet_profiles.api.reader import NoReleaseError, Reader, connection, reader
 from tweet_profiles.database.unreleased import is_behind, unreleased_since
-from tweet_profiles.release.shown import NOT_KNOWN, Snapshot, segment_history
+from tweet_profiles.release.shown import Snapshot, segment_history
 
 MOOD = (("positive", "Positive"), ("neutral", "Neutral"), ("negative", "Negative"))
 WIDTH, ROW, LABEL = 320, 22, 150
@@ -104,15 +104,12 @@ def home(request: HttpRequest, key: Key) -> HttpResponse:
             {"k": int(row["k"]), "inertia": row["inertia"], "silhouette": row.get("silhouette")}
             for row in snapshot.clustering["sweep"]
         ]
-        # A release can be empty: where too few authors are alike, nobody is in it.
-        total = max(1, sum(snapshot.labels.values()))
-        moods = [(label, f"{shown} authors") for label, shown in MOOD]
-        if snapshot.labels.get(NOT_KNOWN):
-            moods.append((NOT_KNOWN, "Mood not known"))
         return {
             "segments": [_card(segment, snapshot) for segment in snapshot.segments],
             "authors": sum(snapshot.counts.values()),
-            "moods": [(label, shown, snapshot.labels.get(label, 0) / total) for label, shown in moods],
+            "moods": [
+                (label, f"{shown} tweets", share) for (label, shown), share in zip(MOOD, _moods(snapshot), strict=True)
+            ],
             "periods": periods,
             "sweep": sweep,
             "k": snapshot.clustering["k"],
@@ -245,6 +242,19 @@ def _card(segment: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
         "gaps": ", ".join(f"{name} {count:,}" for name, count in segment["not_scored"].items()),
         "paragraphs": segment["brief"].split("\n"),
     }
+
+
+def _moods(snapshot: Snapshot) -> list[float | None]:
+    """The mood of everybody's own words: that of the segments, each weighing as much as it wrote; None if not known."""
+    known = [segment for segment in snapshot.segments if segment["positive_share"] is not None]
+    weights = [segment["tweets_scored"] or segment["authors"] for segment in known]
+    total = sum(weights)
+    return [
+        None
+        if not total
+        else sum(segment[f"{label}_share"] * weight for segment, weight in zip(known, weights, strict=True)) / total
+        for label, _ in MOOD
+    ]
 
 
 def _mood_bars(segment: dict[str, Any]) -> list[dict[str, Any]]:

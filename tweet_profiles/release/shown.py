@@ -160,7 +160,12 @@ def public_segment(
         "is_outlier_group": bool(document["is_outlier_group"]),
     }
     typical = {name: significant(value) for name, value in document["typical"].items()}
-    told = {**shown, "typical": typical, "traits": [Trait(**trait) for trait in traits]}
+    told = {
+        **shown,
+        "typical": typical,
+        "not_known": document.get("not_known", []),
+        "traits": [Trait(**trait) for trait in traits],
+    }
     return {**shown, "typical": typical, "brief": brief(told), "campaign": campaign(told)}
 
 

@@ -223,16 +223,18 @@ def describe(
             "languages": _shares(members["languages"], k_anonymity),
             "clients": _shares(members["clients"], k_anonymity),
             "topics": _topics(members["topics"], everybodys_topics, k_anonymity),
-            "not_known": [
-                feature
-                for feature, told in zip(scaler.names, known[inside].sum(axis=0), strict=True)
-                if not _most(told, len(members))
-            ],
+            "not_known": _not_known(members),
             "confidence": float(confidence[inside].mean()),
             "is_outlier_group": len(members) / len(profiles) < outlier_share,
         }
         described.append(SegmentDescription(**facts, brief=brief(facts), campaign=campaign(facts)))
     return described
+
+
+def _not_known(members: pd.DataFrame) -> list[str]:
+    """The features that most of the members lack, those that nobody is clustered on among them."""
+    told = {name: (~np.isnan(transformed(feature, members))).sum() for name, feature in FEATURES.items()}
+    return [name for name, count in told.items() if not _most(count, len(members))]
 
 
 def _most(part: int, whole: int) -> bool:
@@ -358,7 +360,7 @@ def campaign(facts: dict[str, Any]) -> dict[str, Any]:
         "not_scored": {name: _two_digits(count) for name, count in facts["not_scored"].items()},
         "best_hours_utc": facts["best_hours"],
         "part_of_day": facts["part_of_day"],
-        "formats": formats or [_other_format(facts["traits"])],
+        "formats": formats or [_other_format(facts)],
         "targeting": {
             "languages": [name for name, share in facts["languages"].items() if share >= MIN_LANGUAGE_SHARE],
             "devices": devices,
@@ -377,7 +379,9 @@ def brief(facts: dict[str, Any]) -> str:
     targeting = plan["targeting"]
     differs = "; ".join(_difference(trait) for trait in facts["traits"][:4])
     alike = targeting["follower_look_alikes"]
-    reach = f"{alike['followers_from']:,} to {alike['followers_to']:,} followers" if alike else "an unknown size"
+    reach = "not known"
+    if alike:
+        reach = f"of accounts with {alike['followers_from']:,} to {alike['followers_to']:,} followers"
     lines = [
         f"{facts['name']}: {facts['authors']:,} authors ({facts['share']:.0%}), "
         f"{facts['share_of_tweets']:.0%} of the tweets.",
@@ -387,10 +391,10 @@ def brief(facts: dict[str, Any]) -> str:
         *([f"Not scored: {_gaps_line(plan['not_scored'])}."] if plan["not_scored"] else []),
         f"When: {_times_line(facts)}",
         f"Formats: {', '.join(plan['formats'])}.",
-        f"Targeting: languages {', '.join(targeting['languages']) or 'not told'}; "
-        f"devices {', '.join(targeting['devices']) or 'not told'}; "
+        f"Targeting: languages {', '.join(targeting['languages']) or 'not known'}; "
+        f"devices {', '.join(targeting['devices']) or 'not known'}; "
         f"hashtags {', '.join(targeting['keywords']) or 'none that enough authors share'}; "
-        f"look-alikes of accounts with {reach}.",
+        f"look-alikes {reach}.",
     ]
     if facts["is_outlier_group"]:
         lines.append("A small group of unusual accounts: too few for a campaign of their own.")
@@ -452,8 +456,11 @@ def _mood(facts: dict[str, Any]) -> str:
     return "neutral" if facts["neutral_share"] >= max(facts["positive_share"], facts["negative_share"]) else "divided"
 
 
-def _other_format(traits: Sequence[Trait]) -> str:
-    return "plain text" if any(trait.feature == "link_share" for trait in traits) else "those of everybody"
+def _other_format(facts: dict[str, Any]) -> str:
+    """What to say where they do nothing more than others: more links would stand among the formats."""
+    if all(name in facts["not_known"] for name, _ in _FORMATS):
+        return "not known"
+    return "plain text" if any(trait.feature == "link_share" for trait in facts["traits"]) else "those of everybody"
 
 
 def _difference(trait: Trait) -> str:

@@ -5,9 +5,12 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from tweet_profiles.segments.describe import SegmentDescription, Trait, brief, campaign
+from tweet_profiles.segments.describe import SegmentDescription, Trait, brief, campaign, describe
+from tweet_profiles.segments.features import build_features, matrix_of
 from tweet_profiles_tests.segments.made import KINDS, clustered, made_profiles
 
 
@@ -123,3 +126,130 @@ def test_hashtags_that_a_segment_uses_more_than_others_come_before_what_everybod
     )
     assert list(amplifiers.topics.items()) == [("giveaway", 30), ("brand", 3 * amplifiers.authors)]
     assert amplifiers.campaign["targeting"]["keywords"] == ["#giveaway", "#brand"]
+
+
+def described(profiles: pd.DataFrame) -> SegmentDescription:
+    """All of these authors as one segment beside as many others, who are known in everything."""
+    others = made_profiles(len(profiles), 31, first=10**6)
+    everybody = pd.concat([profiles, others], ignore_index=True)
+    built = build_features(everybody)
+    segment_of = np.repeat([0, 1], len(profiles))
+    matrix, _ = matrix_of(built.frame)
+    (first, _) = describe(
+        everybody, matrix, built.scaler, segment_of, np.full(len(everybody), 0.5), [0, 1],
+        k_anonymity=5, outlier_share=0.01,
+    )  # fmt: skip
+    return first
+
+
+def some_profiles(authors: int = 20, **columns: Any) -> pd.DataFrame:
+    frame = made_profiles(authors, 30)
+    for name, value in columns.items():
+        frame[name] = [value] * authors if isinstance(value, list | dict) else value
+    return frame
+
+
+UNSCORED = {
+    "tweets_scored": 0,
+    **dict.fromkeys(("positive_share", "neutral_share", "negative_share"), np.nan),
+    **dict.fromkeys(("sentiment_mean", "sentiment_std", "subjectivity_mean", "subjectivity_std"), np.nan),
+}
+
+
+def test_a_segment_without_a_scored_tweet_has_no_mood_and_no_name_made_of_one() -> None:
+    segment = described(some_profiles(**UNSCORED, not_scored={"tr": 2}))
+    assert segment.positive_share is segment.sentiment_mean is segment.subjectivity_mean is None
+    assert segment.campaign["mood"] is None and segment.not_scored == {"tr": 40}
+    assert "Mood: not known, because too few of them wrote anything that the model can read." in segment.brief
+    assert "Not scored: tr 40." in segment.brief and "%" not in segment.brief.splitlines()[2]
+    assert not {"sentiment_mean", "subjectivity_mean"} & {trait.feature for trait in segment.traits}
+    assert {"sentiment_mean", "subjectivity_mean"} <= set(segment.not_known)
+
+
+def test_the_mood_is_of_own_words_weighed_by_how_many_were_scored() -> None:
+    profiles = some_profiles(10, tweets_scored=1, positive_share=0.0, neutral_share=0.0, negative_share=1.0)
+    profiles.loc[0, ["tweets_scored", "positive_share", "negative_share"]] = [11, 1.0, 0.0]
+    segment = described(profiles)
+    assert (segment.positive_share, segment.negative_share) == (pytest.approx(0.55), pytest.approx(0.45))
+
+
+def test_what_they_pass_on_is_told_apart_from_their_own_words() -> None:
+    segment = described(
+        some_profiles(
+            24, tweets_seen=10, tweets_own=1, tweets_passed_on=9, tweets_scored=1, retweet_share=0.9,
+            positive_share=0.0, neutral_share=0.0, negative_share=1.0,
+            passed_on_positive_share=0.7, passed_on_neutral_share=0.2, passed_on_negative_share=0.1,
+        )
+    )  # fmt: skip
+    assert (segment.tweets, segment.tweets_own, segment.tweets_passed_on) == (240, 24, 216)
+    assert segment.campaign["mood"] == {"positive": 0.0, "neutral": 0.0, "negative": 1.0}
+    assert segment.campaign["passed_on"] == {"positive": 0.7, "neutral": 0.2, "negative": 0.1}
+    assert "Mood: their own words are 0% positive, 0% neutral, 100% negative." in segment.brief
+    assert "Reposts: 220 of their 240 tweets; what they pass on is 70% positive, 20% neutral" in segment.brief
+
+
+def test_those_who_only_pass_on_have_no_mood_of_their_own() -> None:
+    passed_on = dict.fromkeys((f"passed_on_{mood}_share" for mood in ("positive", "neutral", "negative")), 1 / 3)
+    segment = described(
+        some_profiles(tweets_seen=2, tweets_own=0, tweets_passed_on=2, retweet_share=1.0, **UNSCORED, **passed_on)
+    )
+    assert "Mood: not known, because all that they do is pass on the tweets of others." in segment.brief
+    assert "Reposts: all of their tweets; what they pass on is 33% positive" in segment.brief
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.0, "Reposts: none among their tweets."), (np.nan, "Reposts: not known, because the tweets were collected")],
+)
+def test_no_reposts_is_not_the_same_as_not_knowing_of_any(share: float, told: str) -> None:
+    segment = described(some_profiles(tweets_passed_on=0, retweet_share=share))
+    assert told in segment.brief and segment.retweets_known == (share == 0.0)
+
+
+@pytest.mark.parametrize("few", [1, 4])
+def test_counts_that_would_tell_of_a_few_who_repost_are_not_told(few: int) -> None:
+    profiles = some_profiles(tweets_seen=3, tweets_own=3, tweets_passed_on=0, tweets_scored=3, retweet_share=0.0)
+    profiles.loc[: few - 1, ["tweets_own", "tweets_passed_on"]] = [1, 2]
+    segment = described(profiles)
+    assert segment.tweets == 60
+    assert segment.tweets_own is segment.tweets_passed_on is segment.tweets_scored is segment.passed_on is None
+    assert "Reposts: no figure" in segment.brief
+
+
+def test_a_language_that_too_few_share_is_not_scored_together_with_others_and_never_left_as_a_difference() -> None:
+    profiles = some_profiles(20, tweets_own=4, tweets_scored=2, tweets_seen=4, tweets_passed_on=0)
+    reasons = [{"es": 2}] * 8 + [{"tr": 2}] * 6 + [{"is": 2}] * 2 + [{}] * 4
+    profiles["not_scored"] = reasons
+    # Two alone would come out as the rest, so those with the next language join them.
+    assert described(profiles).not_scored == {"es": 16, "other": 16}
+    profiles["not_scored"] = [{"es": 2}] * 8 + [{"no text": 2}] * 6 + [{}] * 6
+    assert described(profiles).not_scored == {"es": 16, "no text": 12}
+    assert "Not scored: es 16, without text 12." in described(profiles).brief
+    profiles["not_scored"] = [{"es": 2}] * 4 + [{}] * 16
+    assert described(profiles).not_scored == {}
+
+
+def test_days_without_hours_have_no_best_hours() -> None:
+    segment = described(some_profiles(hours=[0] * 24))
+    assert segment.best_hours == [] and segment.part_of_day is None
+    assert "When: best hours not known, because the tweets tell days only." in segment.brief
+    assert segment.campaign["best_hours_utc"] == []
+
+
+def test_what_a_plain_table_lacks_is_not_known_and_nothing_stands_in() -> None:
+    untold = ("retweet_share", "reply_share", "link_share", "media_share", "followers", "likes_per_tweet", "posts")
+    segment = described(some_profiles(**dict.fromkeys(untold, np.nan), clients={}, languages={}, topics={}))
+    assert "Formats: not known." in segment.brief
+    assert (
+        "languages not known; devices not known; hashtags none that enough authors share; look-alikes not known."
+        in segment.brief
+    )
+    assert "followers" not in segment.typical and "followers" in segment.not_known
+    assert not set(untold) & {trait.feature for trait in segment.traits}
+
+
+def test_a_mean_of_fewer_authors_than_the_threshold_is_no_trait() -> None:
+    profiles = some_profiles(6, followers=np.nan)
+    profiles.loc[:3, "followers"] = 10.0**9
+    segment = described(profiles)
+    assert "followers" not in {trait.feature for trait in segment.traits} and "followers" not in segment.typical
