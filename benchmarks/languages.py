@@ -21,7 +21,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from tweet_profiles.sentiment.languages import LANGUAGES, MIN_PROBABILITY
+from tweet_profiles.sentiment.languages import LANGUAGES, MIN_RATIO
 from tweet_profiles.sentiment.text import words
 
 WAYS = ("py3langid, X's languages", "py3langid, all languages", "lingua, low accuracy", "lingua, high accuracy")
@@ -208,6 +208,9 @@ OTHERS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+LATIN = frozenset(OTHERS) - {"ja", "ar", "hi", "ru", "ko"}
+"""Those whose letters do not tell them."""
+
 Confidences = Callable[[str], dict[str, float]]
 
 
@@ -241,7 +244,7 @@ def texts_of(path: Path) -> list[str]:
 
 def is_read(found: dict[str, float]) -> bool:
     """Whether a text is taken to be English."""
-    return max(found, key=lambda name: found[name], default="en") == "en" or found.get("en", 0.0) >= MIN_PROBABILITY
+    return found.get("en", 0.0) >= MIN_RATIO * max(found.values(), default=0.0)
 
 
 def measure(way: str, paths: list[Path]) -> dict[str, float]:
@@ -259,6 +262,14 @@ def measure(way: str, paths: list[Path]) -> dict[str, float]:
     return {
         "english_texts": len(english),
         "english_read": round(sum(map(is_read, found)) / len(found), 4),
+        **{
+            f"{name}_read_of_first_{count}": _share_read(tell, texts, count)
+            for name, texts in (
+                ("english", english),
+                ("others", [text for language, text in others if language in LATIN]),
+            )
+            for count in (2, 3)
+        },
         "other_texts": len(foreign),
         "others_read": round(sum(is_read(one) for _, one in foreign) / len(foreign), 4),
         "others_named_right": round(
@@ -267,6 +278,13 @@ def measure(way: str, paths: list[Path]) -> dict[str, float]:
         "ms_a_text": round(1000 * seconds / len(english), 3),
         "memory_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024,
     }
+
+
+def _share_read(tell: Confidences, texts: list[str], count: int) -> float:
+    """Of the different beginnings of so many words that hold a letter."""
+    beginnings = {" ".join(text.split()[:count]) for text in texts}
+    read = [is_read(tell(text)) for text in beginnings if any(map(str.isalpha, text))]
+    return round(sum(read) / len(read), 4)
 
 
 def main() -> None:

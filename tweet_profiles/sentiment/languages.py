@@ -5,26 +5,29 @@ told, which counts before any guess, and scoring (`scoring`).
 
 py3langid, restricted to the languages that X itself tells, and a rule that is slow to refuse: most tweets are a handful
 of words with names in them, so a text is taken to be in a language that the model was trained for unless that is
-clearly not so. Measured by `benchmarks/languages.py` on 2,498 English tweets (TweetEval's validation texts and
-Sentiment140's test) and 147 short tweets in 16 other languages, each way in a process of its own:
+clearly not so. Whether it is read and whether its language is named are two questions.
 
-    way                                  English read   others read   ms a text   memory
-    py3langid, X's languages                   99.9 %         0.0 %        0.06   120 MB
-    py3langid, all of its 140                  99.6 %         0.0 %        0.09   120 MB
-    lingua, X's languages, low accuracy        98.7 %         1.4 %        0.35    70 MB
-    lingua, X's languages, high accuracy       100  %         4.1 %        1.66   880 MB
+Measured on 2,498 English tweets and 147 short ones in 16 other languages, each way in a process of its own (the times
+on two quiet cores; a score takes 1 to 4 ms), by
 
-A text that is scored takes the model about 1 to 4 ms.
+    benchmarks/languages.py tweeteval_sentiment/val_text.txt sentiment140_test/testdata.manual.2009.06.14.csv
+
+                               English read        others read
+                               whole  2 words      whole  2 words    ms a text   memory
+    py3langid, X's languages   99.9 %  94 %        0.0 %  11 %         0.06      120 MB
+    py3langid, all 140         99.7 %  89 %        0.0 %  10 %         0.09      120 MB
+    lingua, low accuracy       97.7 %  70 %        0.7 %   6 %         0.35       70 MB
+    lingua, high accuracy      99.8 %  96 %        0.0 %  13 %         1.66      880 MB
 """
 
 from collections.abc import Collection
 from functools import cache
 from typing import Any
 
-MIN_PROBABILITY = 0.05
-"""From so much on a text may be in a language that the model reads: below, another one is clearly likelier."""
+MIN_RATIO = 0.25
+"""A text may be in a language that the model reads if that is at least so likely beside the likeliest."""
 SURE = 0.5
-"""From so much on another language is named; below, nobody can tell which it is."""
+"""From so much on a language that the model does not read is named; below, nobody can tell which it is."""
 
 LANGUAGES = (
     "am ar bg bn bs ca cs cy da de el en es et eu fa fi fr gu he hi hr ht hu hy id is it ja ka km kn ko lo lt lv ml mr "
@@ -33,8 +36,8 @@ LANGUAGES = (
 """As X lists them for its search operator `lang:`, as far as py3langid knows them."""
 
 
-def language_of(words: str, readable: Collection[str]) -> str | None:
-    """The language of a text as ISO 639 code; None if nobody can tell.
+def language_of(words: str, readable: Collection[str]) -> tuple[str | None, bool]:
+    """The language of a text as ISO 639 code, None if nobody can tell; and whether the model may read it.
 
     Args:
         words: of the tweet, without links, handles and emoji (`text.words`).
@@ -43,11 +46,9 @@ def language_of(words: str, readable: Collection[str]) -> str | None:
     detector = _detector()
     likeliest, probability = detector.classify(words)
     if likeliest in readable:
-        return str(likeliest)
-    best = next(((name, share) for name, share in detector.rank(words) if name in readable), None)
-    if best is not None and best[1] >= MIN_PROBABILITY:
-        return str(best[0])
-    return str(likeliest) if probability >= SURE else None
+        return str(likeliest), True
+    language = str(likeliest) if probability >= SURE else None
+    return language, any(name in readable and share >= MIN_RATIO * probability for name, share in detector.rank(words))
 
 
 @cache

@@ -109,12 +109,14 @@ def score_tweets(scorer: Scorer, texts: Sequence[str | None], languages: Sequenc
     for row, text in enumerate(texts):
         if text is None or reasons[row] is not None:
             continue
-        if known[row] is None and (own := words(text)):
-            known[row] = language_of(own, scorer.languages)
-            reasons[row] = OTHER_LANGUAGE if known[row] is None else None
         language = known[row]
-        if language is not None and language.split("-")[0] not in scorer.languages:
-            reasons[row] = OTHER_LANGUAGE
+        if language is not None:
+            is_read = language.split("-")[0] in scorer.languages
+        elif own := words(text):
+            known[row], is_read = language_of(own, scorer.languages)
+        else:
+            is_read = True
+        reasons[row] = None if is_read else OTHER_LANGUAGE
     result = pd.DataFrame({"not_scored": reasons, "lang": known}, dtype=object)
     chosen = [row for row, reason in enumerate(reasons) if reason is None]
     scores = scorer.score([text for row in chosen if (text := texts[row]) is not None])

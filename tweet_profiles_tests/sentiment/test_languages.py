@@ -44,12 +44,12 @@ class EverythingIsFine:
     ],
 )
 def test_the_language_of_a_short_tweet_is_told(text: str, language: str) -> None:
-    assert language_of(words(text), ENGLISH) == language
+    assert language_of(words(text), ENGLISH) == (language, language == "en")
 
 
 def test_what_may_be_english_is_read_and_what_nobody_can_tell_is_not_named() -> None:
-    assert language_of("Iphone 15 pro max", ENGLISH) == "en"
-    assert language_of("mdr", ENGLISH) is None
+    assert language_of("Iphone 15 pro max", ENGLISH) == (None, True)
+    assert language_of("mdr", ENGLISH) == (None, False)
 
 
 def test_every_language_that_can_be_told_is_one_that_a_tweet_may_have() -> None:
