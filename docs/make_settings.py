@@ -86,6 +86,9 @@ def settings_table(settings: type[BaseSettings], prefix: str) -> Iterator[str]:
 def commands(command: Any, path: str) -> Iterator[str]:
     """The lines about a command, or about all that are below a group. Raises ValueError for one without help."""
     if hasattr(command, "commands"):
+        options = [entry for entry in command.params if entry.name != "help"]
+        if options:
+            yield from (f"### `{path} [OPTIONS] COMMAND`", "", *map(parameter, options), "")
         for name in sorted(command.commands):
             yield from commands(command.commands[name], f"{path} {name}")
         return

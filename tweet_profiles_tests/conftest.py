@@ -20,6 +20,8 @@ INTEGRATION_FIXTURES = {"mongodb_server", "command", "x"}
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 KEY = "k" * 32
+OF_THE_MACHINE = ("TWEET_PROFILES_", "MONGODB_", "DAGSTER_")
+"""How the environment variables begin that tests must not take over."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings, the home or the .env of the machine it runs on."""
-    for name in [name for name in os.environ if name.startswith(("TWEET_PROFILES_", "MONGODB_", "DAGSTER_"))]:
+    for name in [name for name in os.environ if name.startswith(OF_THE_MACHINE)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TWEET_PROFILES_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TWEET_PROFILES_ENV_FILE", "")

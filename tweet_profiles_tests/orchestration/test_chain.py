@@ -5,15 +5,19 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import pandas as pd
 import pymongo
 import pytest
 from dagster import AssetKey
+from pymongo.database import Database
 
 from tweet_profiles.contracts import USER_PROFILES
 from tweet_profiles.home import Home
@@ -25,7 +29,7 @@ from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.segments.store import SegmentStore
 from tweet_profiles.sources.files import import_paths
 from tweet_profiles.sources.sample import generate
-from tweet_profiles_tests.conftest import Command, executable
+from tweet_profiles_tests.conftest import KEY, OF_THE_MACHINE, Command, executable
 
 pytestmark = pytest.mark.integration
 
@@ -58,15 +62,60 @@ def run(command: Command) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_landed_tweets_become_profiles_and_segments(
-    home: Home, landed: LandingZone, command: Command, profiles: Callable[[], pd.DataFrame]
-) -> None:
-    done = command("run")
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the whole chain left: its home, what had landed, its database, and what it printed."""
 
-    assert done.returncode == 0, done.stderr
+    home: Home
+    landed: LandingZone
+    database: Database[dict[str, Any]]
+    printed: "subprocess.CompletedProcess[str]"
+    settings: dict[str, str]
+
+    def profiles(self) -> pd.DataFrame:
+        """All profiles."""
+        return ProfileStore(self.database).frame()
+
+
+@pytest.fixture(scope="module")
+def one_run(mongodb_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    """One run for all tests that look at it, or show that what they do changes nothing."""
+    home = Home.open(tmp_path_factory.mktemp("chain") / "home")
+    zone = LandingZone(home, batch_size=BATCH)
+    import_paths([generate(home.private / "sample.jsonl", tweets=TWEETS)], zone)
+    settings = {
+        "TWEET_PROFILES_HOME": str(home.root),
+        "TWEET_PROFILES_BATCH_SIZE": str(BATCH),
+        "TWEET_PROFILES_PSEUDONYM_KEY": KEY,
+        "TWEET_PROFILES_MONGODB_DATABASE": f"test_{uuid4().hex[:12]}",
+        "TWEET_PROFILES_ENV_FILE": "",
+        "MONGODB_URI": mongodb_server,
+    }
+    others = {name: value for name, value in os.environ.items() if not name.startswith(OF_THE_MACHINE)}
+    printed = subprocess.run(
+        [executable(), "run"], env={**others, **settings}, capture_output=True, text=True, timeout=250, check=False
+    )
+    assert printed.returncode == 0, printed.stderr
+    with pymongo.MongoClient(mongodb_server, tz_aware=True) as client:  # type: ignore[var-annotated]
+        database = client[settings["TWEET_PROFILES_MONGODB_DATABASE"]]
+        yield Ran(home, zone, database, printed, settings)
+        client.drop_database(database.name)
+
+
+@pytest.fixture
+def ran(one_run: Ran, monkeypatch: pytest.MonkeyPatch) -> Ran:
+    """The run, with the settings that it had."""
+    for name, value in one_run.settings.items():
+        monkeypatch.setenv(name, value)
+    return one_run
+
+
+def test_landed_tweets_become_profiles_and_segments(ran: Ran) -> None:
+    home, landed, done = ran.home, ran.landed, ran.printed
+
     assert "Segments of" in done.stdout and str(home.plots / "elbow.png") in done.stdout.replace("\n", "")
     assert (home.plots / "elbow.png").read_bytes().startswith(b"\x89PNG")
-    frame = USER_PROFILES.validate(profiles())
+    frame = USER_PROFILES.validate(ran.profiles())
     tweets = [tweet for batch in landed.keys() for tweet in landed.read(batch)]
     assert len(frame) == len({tweet["author_id"] for tweet in tweets})
     assert frame["tweets_seen"].sum() == len({tweet["id"] for tweet in tweets})
@@ -82,28 +131,22 @@ def test_landed_tweets_become_profiles_and_segments(
         assert "data:image/png;base64," in elbow.md_str and len(elbow.md_str) < 140_000
 
 
-def test_importing_and_running_again_changes_nothing(
-    home: Home, landed: LandingZone, command: Command, profiles: Callable[[], pd.DataFrame]
-) -> None:
-    run(command)
-    before = profiles()
-    again = command("import", home.private / "sample.jsonl")
+def test_importing_and_running_again_changes_nothing(ran: Ran, command: Command) -> None:
+    before = ran.profiles()
+    again = command("import", ran.home.private / "sample.jsonl")
     assert "0 landed" in again.stdout
     assert "Processed 0 batches" in command("run").stdout
-    pd.testing.assert_frame_equal(profiles(), before)
+    pd.testing.assert_frame_equal(ran.profiles(), before)
 
 
-def test_materializing_any_batch_twice_changes_nothing(
-    home: Home, landed: LandingZone, command: Command, profiles: Callable[[], pd.DataFrame]
-) -> None:
-    run(command)
-    before = profiles()
+def test_materializing_any_batch_twice_changes_nothing(ran: Ran) -> None:
+    before, keys = ran.profiles(), ran.landed.keys()
     job = build_definitions().resolve_job_def("process_batch")
-    with dagster_instance(home) as instance:
-        for key in (landed.keys()[0], landed.keys()[-1]):
+    with dagster_instance(ran.home) as instance:
+        for key in (keys[0], keys[-1]):
             execute(job, instance, partitions=[key])
-        execute(job, instance, partitions=landed.keys()[1:3])
-    pd.testing.assert_frame_equal(profiles(), before)
+        execute(job, instance, partitions=keys[1:3])
+    pd.testing.assert_frame_equal(ran.profiles(), before)
 
 
 STAGES = ("raw_tweets", "scored_tweets", "user_profiles", "scaled_features", "customer_clusters")
@@ -176,8 +219,9 @@ def test_a_table_that_breaks_its_contract_stops_the_run_and_nothing_is_written(
     assert not list(home.scored.glob("*.parquet"))
 
 
-def test_the_model_is_loaded_once_for_a_run_of_many_batches(home: Home, landed: LandingZone, command: Command) -> None:
-    assert command("run", "--no-cluster").stderr.count("loaded the sentiment model") == 1
+def test_the_model_is_loaded_once_for_a_run_of_many_batches(ran: Ran) -> None:
+    assert len(ran.landed.keys()) > 1
+    assert ran.printed.stderr.count("loaded the sentiment model") == 1
 
 
 def test_runs_of_killed_processes_are_marked_failed(home: Home, landed: LandingZone, command: Command) -> None:
@@ -192,12 +236,9 @@ def test_runs_of_killed_processes_are_marked_failed(home: Home, landed: LandingZ
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS}
 
 
-def test_what_lies_right_of_the_scores_holds_no_id_text_or_handle(
-    home: Home, landed: LandingZone, command: Command, mongodb_server: str, own_database: str
-) -> None:
+def test_what_lies_right_of_the_scores_holds_no_id_text_or_handle(ran: Ran) -> None:
     """Everything stored, shown or logged after a full run, searched for everything that could name somebody."""
-    done = command("run")
-    assert done.returncode == 0
+    home, landed, done = ran.home, ran.landed, ran.printed
     secret: set[str] = set()
     for key in landed.keys():
         for tweet in landed.read(key):
@@ -215,9 +256,7 @@ def test_what_lies_right_of_the_scores_holds_no_id_text_or_handle(
         elif path.suffix == ".db":
             with closing(sqlite3.connect(path)) as records:
                 kept.append("\n".join(records.iterdump()).encode())
-    with pymongo.MongoClient(mongodb_server) as client:  # type: ignore[var-annotated]
-        for name in client[own_database].list_collection_names():
-            kept.append(repr(list(client[own_database][name].find())).encode())
+    kept += [repr(list(ran.database[name].find())).encode() for name in ran.database.list_collection_names()]
     kept += [done.stdout.encode(), done.stderr.encode()]
     stored = b"\n".join(kept)
     assert len(secret) > 1000 and len(stored) > 100_000
