@@ -36,7 +36,9 @@ def stages(console: Console) -> Iterator[Watch]:
     with console.status("Starting") as status:
 
         def watch(stage: str, has_ended: bool) -> None:
-            what = STAGES.get(stage, stage)
+            what = STAGES.get(stage)
+            if what is None:
+                return  # a check that stands by itself
             if has_ended:
                 seconds = time.monotonic() - began.pop(stage, time.monotonic())
                 console.print(f"  {what}: done in {seconds:.0f} s", highlight=False)

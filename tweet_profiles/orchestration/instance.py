@@ -5,6 +5,7 @@ what a run does, and which batches it takes.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import as_file, files
@@ -137,9 +138,8 @@ def execute(
         raise_on_error=False,
     )
     if not result.success:
-        raise RunFailedError(
-            f"{job.name} failed: {_cause(result.all_events)} (run {result.run_id}; `tweet-profiles dev`)"
-        )
+        why = _cause(result.all_events).rstrip(".")
+        raise RunFailedError(f"{job.name} failed: {why} (`tweet-profiles dev` shows run {result.run_id})")
     return result
 
 
@@ -173,11 +173,13 @@ def _cause(events: Iterable[DagsterEvent]) -> str:
             # Dagster wraps what the stage raised; what that was caused by is a detail of the run's log.
             while error is not None and error.cause is not None and (error.cls_name or "").startswith(_WRAPPERS):
                 error = error.cause
-            text = error.message.strip() if error is not None else "unknown"
+            text = _ERROR_NAME.sub("", error.message.strip()) if error is not None else "unknown"
             return f"step {event.step_key}: {text}"
     return "the run did not start, or its process was killed"
 
 
+_ERROR_NAME = re.compile(r"^(dagster|tweet_profiles)[\w.]*: ")
+"""Dagster puts an error's class before its message; of errors that are meant for people that is noise."""
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
 
 

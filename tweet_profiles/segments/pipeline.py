@@ -183,6 +183,10 @@ def quality_faults(segments: list[SegmentDescription], point: SweepPoint | None,
 
 
 def _require_enough(features: pd.DataFrame, config: ClusterConfig) -> None:
+    if features.empty:
+        raise TooFewAuthorsError(
+            "there are no profiles yet: import tweets, then take them in with `tweet-profiles run`"
+        )
     if len(features) < config.k_anonymity:
         raise TooFewAuthorsError(
             f"there are fewer authors than the {config.k_anonymity} that a segment must have to be shown: "

@@ -14,6 +14,7 @@ from tweet_profiles.orchestration.assets.customer_clusters import (
     segment_rows,
 )
 from tweet_profiles.orchestration.assets.scaled_features import scaled_features
+from tweet_profiles.orchestration.instance import RunFailedError, dagster_instance, execute
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.segments.store import SegmentStore
 from tweet_profiles.settings import load_settings
@@ -67,3 +68,33 @@ def test_readers_stay_on_the_last_clustering_that_is_good_enough_and_old_ones_go
     assert night(min_stability=1.01)[:2] == (False, first)
     passed, last, kept = night()
     assert passed and last != first and kept == 2
+
+
+def test_a_poor_grouping_is_refused_with_its_limit_its_value_and_the_way_out_but_the_first_is_shown(
+    home: Home, own_database: str
+) -> None:
+    resource = HomeResource(root=str(home.root))
+    mongo = MongoResource(home=resource)
+    with mongo.database() as database:
+        save(database, made_profiles(300, 73))
+    definitions = dg.Definitions(
+        [scaled_features, customer_clusters],
+        jobs=[dg.define_asset_job("group", selection=["scaled_features", "customer_clusters"])],
+        resources={"home": resource, "mongo": mongo},
+        executor=dg.in_process_executor,
+    )
+    config = {"ops": {"customer_clusters": {"config": {"k": 3, "k_min": 2, "k_max": 3, "min_silhouette": 0.99}}}}
+    told: list[tuple[str, bool]] = []
+    with dagster_instance(home) as instance:
+        job = definitions.resolve_job_def("group")
+        first = execute(job, instance, run_config=config, watch=lambda *step: told.append(step))
+        (check,) = (one for one in first.get_asset_check_evaluations() if one.check_name == QUALITY_CHECK)
+        assert not check.passed and check.severity == dg.AssetCheckSeverity.WARN
+        assert check.description is not None and "because there is none before it" in check.description
+        with pytest.raises(RunFailedError, match=r"silhouette 0\.\d\d is below 0\.99.*run --k N.*--min-silhouette"):
+            execute(job, instance, run_config=config)
+        config["ops"]["customer_clusters"]["config"]["k"] = 500
+        with pytest.raises(RunFailedError, match=r"step customer_clusters: 300 authors .* pin a smaller k\. The last"):
+            execute(job, instance, run_config=config)
+    steps = [(name, ended) for name in ("scaled_features", "customer_clusters") for ended in (False, True)]
+    assert told == steps

@@ -124,7 +124,12 @@ def test_an_unfinished_version_cannot_be_switched_to(database: Store) -> None:
         SegmentStore(database).switch("half")
 
 
-@pytest.mark.parametrize("authors", [0, 1, 4])
+def test_no_authors_at_all_are_told_how_to_get_some() -> None:
+    with pytest.raises(TooFewAuthorsError, match="no profiles yet: import tweets"):
+        clustered(made_profiles(4, 7).head(0))
+
+
+@pytest.mark.parametrize("authors", [1, 4])
 def test_too_few_authors_for_one_segment_are_said_so(authors: int) -> None:
     with pytest.raises(TooFewAuthorsError, match=r"fewer authors than the 5 .* collect more tweets"):
         clustered(made_profiles(4, 7).head(authors), k=3)

@@ -97,7 +97,7 @@ def customer_clusters(
                 store.previous(),
             )
         except TooFewAuthorsError as error:
-            raise dg.Failure(f"{error} The last grouping stays.", allow_retries=False) from error
+            raise dg.Failure(f"{error}. The last grouping stays", allow_retries=False) from error
         version = store.write_version(result, features["author_key"])
         # A bad clustering is kept for a look, but readers stay on the last good one; the first of all is shown anyway.
         switched = not result.faults or store.current_version() is None
