@@ -119,24 +119,23 @@ def show_report(report: "ImportReport") -> None:
     if console.is_terminal and report.files > 1:
         table = Table(title="Imported files")
         for heading in ("File", "What it is", "Read", "Landed", "Known before", "Quarantined", "Skipped"):
-            table.add_column(heading, justify="left" if heading in ("File", "What it is") else "right")
+            words = heading in ("File", "What it is")
+            table.add_column(heading, justify="left" if words else "right", overflow="fold")
         for outcome in report.outcomes:
-            counts = (
-                outcome.read,
-                outcome.landed,
-                outcome.duplicates,
-                outcome.quarantined,
-                sum(outcome.skipped.values()),
-            )
+            counts = (outcome.read, outcome.landed, outcome.duplicates, outcome.quarantined, outcome.skipped.total())
             what = "refused" if outcome.refused else outcome.format
-            table.add_row(outcome.file, what, *(f"{count:,}" for count in counts))
+            table.add_row(Path(outcome.file).name, what, *(f"{count:,}" for count in counts))
         console.print(table)
     else:
         for outcome in report.outcomes:
             _say(_line(outcome))
+    files_of: dict[str, list[str]] = {}
     for outcome in report.outcomes:
         for note in _notes(outcome):
-            _say(f"  {outcome.file if report.files > 1 else 'Note'}: {note}")
+            files_of.setdefault(note, []).append(outcome.file)
+    for note, files in files_of.items():
+        where = "" if report.files == 1 else f"{files[0]}: " if len(files) == 1 else f"{len(files):,} files: "
+        _say(f"  {where}{note}")
     _say(f"Imported: {report.summary()}.")
 
 

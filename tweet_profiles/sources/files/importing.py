@@ -104,10 +104,9 @@ class FileOutcome:
         return self._tally.duplicates
 
     @property
-    def skipped(self) -> dict[str, int]:
+    def skipped(self) -> Counter[str]:
         """Reason to number."""
-        forgotten = {FORGOTTEN: self._tally.suppressed} if self._tally.suppressed else {}
-        return {**self._skipped, **forgotten}
+        return self._skipped + Counter({FORGOTTEN: self._tally.suppressed})
 
     @property
     def left(self) -> str | None:
@@ -157,7 +156,7 @@ class ImportReport:
     @property
     def skipped(self) -> Counter[str]:
         """Reason to number of those that were left on purpose."""
-        return sum((Counter(outcome.skipped) for outcome in self.outcomes), Counter())
+        return sum((outcome.skipped for outcome in self.outcomes), Counter())
 
     @property
     def quarantine_files(self) -> list[Path]:
@@ -173,7 +172,8 @@ class ImportReport:
         """The totals in one line."""
         parts = [f"{self.landed:,} landed", f"{self.duplicates:,} known before", f"{self.quarantined:,} quarantined"]
         parts += [f"{count:,} skipped ({reason})" for reason, count in self.skipped.items()]
-        return f"{self.read:,} read from {self.files:,} files: {', '.join(parts)}; {self.batches:,} batches"
+        files = "1 file" if self.files == 1 else f"{self.files:,} files"
+        return f"{self.read:,} read from {files}: {', '.join(parts)}; {self.batches:,} batches"
 
 
 def import_paths(
@@ -335,7 +335,7 @@ def recognise_content(content: Content, options: FileOptions, spool: Path) -> tu
     if not sample:
         broken = [item for item in first if isinstance(item, Broken)]
         if not broken:
-            raise InputError(f"{content.name} holds no record: there is nothing to import")
+            raise InputError(f"{content.name} holds no record, or a header alone: there is nothing to import")
         raise InputError(
             f"{content.name}: none of its first {len(broken):,} records can be read; the first, {broken[0].unit} "
             f"{broken[0].number}: {broken[0].reason}"

@@ -21,7 +21,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -188,6 +188,51 @@ class _Pieces(io.RawIOBase):
         return piece
 
 
+class _ZipMember(io.RawIOBase):
+    """One member of a zip archive, unpacked as it comes; its end is told by the compressed data itself."""
+
+    def __init__(self, file: BinaryIO):
+        super().__init__()
+        self._file, self._unpacker, self._rest = file, zlib.decompressobj(-zlib.MAX_WBITS), b""
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._rest and not self._unpacker.eof:
+            piece = self._file.read(1 << 16)
+            if not piece:
+                raise EOFError("the archive breaks off")
+            self._rest = self._unpacker.decompress(piece)
+            if self._unpacker.eof:
+                self._file.seek(-len(self._unpacker.unused_data), os.SEEK_CUR)
+        piece, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return piece
+
+    def read_rest(self) -> None:
+        """Go to the member's end, or to the archive's."""
+        with suppress(*_BREAKS):
+            while self.read(1 << 20):
+                pass
+
+
+def _members_in_turn(file: BinaryIO) -> Iterator[tuple[str, _ZipMember]]:
+    """The deflated members of a zip archive in their order, by the header before each; ends where none follows."""
+    while True:
+        head = file.read(4)
+        if head == b"PK\x07\x08":  # sizes that were not known before the member
+            file.seek(12, os.SEEK_CUR)
+            continue
+        fields = file.read(26)
+        if head != b"PK\x03\x04" or len(fields) < 26:
+            return
+        flags, method, name_length, extra_length = (
+            int.from_bytes(fields[at : at + 2], "little") for at in (2, 4, 22, 24)
+        )
+        name = file.read(name_length).decode("utf-8" if flags & 0x800 else "cp437", "replace")
+        file.seek(extra_length, os.SEEK_CUR)
+        if method != zipfile.ZIP_DEFLATED or flags & 1:
+            return
+        yield name, _ZipMember(file)
+
+
 _UNPACKERS: dict[str, Callable[[IO[bytes]], object]] = {
     "gzip": lambda packed: gzip.GzipFile(fileobj=packed),
     "bzip2": bz2.BZ2File,
@@ -312,8 +357,9 @@ class Opened:
         file = content.spooled(self._spool)
         try:
             archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError) as error:
-            yield Refused(content.name, f"is a damaged zip archive ({error}): fetch it again, or unpack what can be")
+        except (zipfile.BadZipFile, OSError):
+            file.seek(0)
+            yield from self._cut_zip_members(file, content, layers)
             return
         names = set(archive.namelist())
         if names & {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}:
@@ -333,6 +379,19 @@ class Opened:
                 yield from self._unpacked(
                     Content(cast(BinaryIO, unpacked), name, (*content.packing, "zip")), layers + 1
                 )
+
+    def _cut_zip_members(self, file: BinaryIO, content: Content, layers: int) -> Iterator[Content | Refused]:
+        """The members of an archive whose directory, at its end, is missing: as far as they can be read in turn."""
+        for name, member in _members_in_turn(file):
+            if not _is_hidden(name) and not name.endswith("/"):
+                packing = (*content.packing, "zip")
+                yield from self._unpacked(
+                    Content(cast(BinaryIO, member), f"{content.name}: {name}", packing), layers + 1
+                )
+            member.read_rest()
+        yield Refused(
+            content.name, "is a zip archive that breaks off: what came before the break was read; fetch it again"
+        )
 
     def _tar_members(self, content: Content, layers: int) -> Iterator[Content | Refused]:
         try:

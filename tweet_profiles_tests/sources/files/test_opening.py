@@ -76,6 +76,14 @@ def test_every_file_of_an_archive_is_read_and_what_is_none_is_told(tmp_path, hom
     assert len(report.left) == 1 and "all.zip: readme" in report.left[0]
 
 
+def test_a_zip_archive_that_breaks_off_keeps_what_came_before_and_says_so(tmp_path, home):
+    content = zipped({"one": lines(TWEETS[:50]), "two": lines(TWEETS[50:])})
+    (tmp_path / "cut.zip").write_bytes(content[: len(content) // 2])
+    report, tweets = bring_in(home, tmp_path / "cut.zip")
+    assert report.outcomes[0].landed == 50 and 100 < len(tweets) < 2000
+    assert "breaks off" in report.outcomes[1].first_error and "breaks off" in report.left[-1]
+
+
 def test_tar_archives_are_read_as_they_come(tmp_path, home):
     with tarfile.open(tmp_path / "all.tar.gz", "w:gz") as archive:
         for name, content in {
@@ -111,7 +119,7 @@ def test_a_pipe_is_as_good_as_a_file(tmp_path, home, content):
         (b"<!DOCTYPE html><html></html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
         (bytes(range(256)) * 100, "binary"),
-        (b"PK\x03\x04 cut", "damaged zip"),
+        (b"PK\x03\x04 cut", "zip archive that breaks off"),
         (b"\x1f\x8b\x08", "cannot be unpacked"),
         (b"just some words\nwithout any columns\n", "no column"),
         (b"{}", "no key for id"),
