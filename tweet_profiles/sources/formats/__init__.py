@@ -148,6 +148,8 @@ def _reading_of_x(kind: str, values: Sequence[Any], options: ReadOptions, source
         raise SettingError(
             f"{source} holds {x.NAMES[kind]}, whose fields are known: leave --column away, or import it apart"
         )
+    if kind == "page":
+        _refuse_bare_pages(values, source)
     owner, notes = _owner(options, source) if kind == "archive" else (None, [])
     if kind != "archive":
         _refuse_author(options, f"{source} holds {x.NAMES[kind]}, which tell their authors")
@@ -166,6 +168,18 @@ def _reading_of_x(kind: str, values: Sequence[Any], options: ReadOptions, source
         notes=tuple(notes),
         _convert=read,
     )
+
+
+def _refuse_bare_pages(values: Sequence[Any], source: str) -> None:
+    """Pages for which X was asked without the fields that a profile cannot be without."""
+    pages = [value["data"] for value in values if isinstance(value.get("data"), list)]
+    tweets = [tweet for page in pages for tweet in page if isinstance(tweet, dict)]
+    lacking = [name for name in ("author_id", "created_at") if tweets and not any(name in tweet for tweet in tweets)]
+    if lacking:
+        raise InputError(
+            f"{source}: X was asked for these tweets without {' and '.join(lacking)}: ask again with "
+            "tweet.fields=author_id,created_at"
+        )
 
 
 def _owner(options: ReadOptions, source: str) -> tuple[str, list[str]]:
@@ -244,7 +258,7 @@ def _reading_of_tool(
         kind = x.kind_of(value) if shape == "json" else None
         if kind in ("notice", "message"):
             return convert(value)
-        if kind == "error" and "created_at" not in value:
+        if kind == "error":
             raise BadRecord("is an error answer, not a tweet")
         return Converted(tweets=[mapped.tweet(value)])
 
@@ -414,7 +428,7 @@ def _refuse_missing(
         missing.append("author_id or author_handle")
     if not missing:
         return
-    names = {path.lower() for path in present}
+    names = {path.lower() for path in (*present, *_within_lists(values))}
     what = next((sentence for marks, sentence in NOT_TWEETS if marks <= names), None)
     if what is not None:
         raise InputError(f"{source}: {what}")
@@ -438,6 +452,12 @@ def _refuse_missing(
     elif "created_at" in missing and missing[-1] != "created_at":
         ways += "; a set that tells neither authors nor times gives no profiles"
     raise InputError(f"{source}: no {noun} for {', '.join(missing)}; its {noun}s are {_listed(present)}. {ways}")
+
+
+def _within_lists(values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The paths of the first objects in the lists of a record: what a page of something else than tweets holds."""
+    lists = [part for value in values[:LOOKED_AT] for part in value.values() if isinstance(part, list) and part]
+    return [path for some in lists if isinstance(some[0], dict) for path in paths_of(some[0])]
 
 
 def _is_name(name: str) -> bool:

@@ -24,7 +24,7 @@ from tweet_profiles.sources.formats.form import (
     start,
 )
 from tweet_profiles.sources.formats.known import ADDRESS, AUTHOR_CELL, SEVERAL, USUAL, Paths
-from tweet_profiles.sources.formats.times import TimeReader, format_time
+from tweet_profiles.sources.formats.times import TimeReader, format_time, without_hour
 from tweet_profiles.sources.formats.values import (
     HASHTAG,
     account_of,
@@ -163,7 +163,7 @@ class Mapped:
     def cell(self, record: Mapping[str, Any], name: str) -> Any:
         """A field's cell: the first path that holds a value, else the constant, else None."""
         for path in self.paths.get(name, ()):
-            value = look_up(record, path)
+            value = record[path] if path in record else look_up(record, path)
             if not is_missing(value):
                 return value
         return self.constants.get(name)
@@ -230,8 +230,8 @@ class Mapped:
         if not isinstance(record, dict):
             raise BadRecord("is not a JSON object")
         created = self.times.read(self.cell(record, "created_at"), "the time of creation")
-        if self.hours_unknown and not created.told_zone and created.at.time() == datetime.min.time():
-            created = type(created)(created.at, has_hour=False)
+        if self.hours_unknown and not created.told_zone:
+            created = without_hour(created, self.times.zone)
         author_id = self.author(record)
         text = self.text(record)
         tweet_id = (
@@ -270,7 +270,7 @@ class Mapped:
         put_source(result, client_of(self.cell(record, "source")))
         put_links(result, urls=None, quoted=None, media=None)
         for name in FLAGS:
-            flag = flag_of(self.cell(record, name), name)
+            flag = self._flag(record, name)
             if flag is not None:
                 result[name] = flag  # type: ignore[literal-required]
         for name, reference in (("is_retweet", "retweet_of"), ("is_reply", "reply_to"), ("is_quote", "quote_of")):
@@ -285,7 +285,7 @@ class Mapped:
             if original is not None:
                 result["original_author_id"] = identifier(original, "the original's author")
         else:
-            counts = {name: count_of(self.cell(record, name), name) for name in TWEET_COUNTS}
+            counts = {name: self._count(record, name) for name in TWEET_COUNTS}
             put_counts(result, "public_metrics", counts, TWEET_COUNTS)
 
     def _put_reference(self, result: Tweet, record: Mapping[str, Any], name: str, reference: str) -> None:
@@ -299,13 +299,21 @@ class Mapped:
             result[name] = False  # type: ignore[literal-required]
 
     def _put_account(self, result: Tweet, record: Mapping[str, Any]) -> None:
-        user: dict[str, Any] = {name: flag_of(self.cell(record, name), name) for name in ("verified", "protected")}
+        user: dict[str, Any] = {name: self._flag(record, name) for name in ("verified", "protected")}
         user["created_at"] = self.cell(record, "account_created_at")
         user["verified_type"] = self.cell(record, "verified_type")
         if is_present(self.cell(record, "blue")) and is_missing(user["verified_type"]):
             user["verified"], user["verified_type"] = True, "blue"
-        counts = {name: count_of(self.cell(record, name), name) for name in AUTHOR_COUNTS}
+        counts = {name: self._count(record, name) for name in AUTHOR_COUNTS}
         put_author(result, user, counts, self.other_times)
+
+    def _flag(self, record: Mapping[str, Any], name: str) -> bool | None:
+        cell = self.cell(record, name)
+        return None if cell is None else flag_of(cell, name)
+
+    def _count(self, record: Mapping[str, Any], name: str) -> int | None:
+        cell = self.cell(record, name)
+        return None if cell is None else count_of(cell, name)
 
     def _history(self, record: Mapping[str, Any]) -> list[Any]:
         cell = self.cell(record, "edits")

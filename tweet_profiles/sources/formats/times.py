@@ -84,6 +84,7 @@ _TIME = re.compile(
 )
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+\-−])(\d{1,2})(?::?(\d{2}))?(?::?00)?")  # noqa: RUF001
 _ISO = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2}),?(?:[T\s]+(.*))?", re.IGNORECASE | re.DOTALL)
+_COMMON = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[0-5]\d(?:\.\d{3}(?:\d{3})?)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _NUMERIC = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2}),?(?:[T\s]+(.*))?", re.DOTALL)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{2})(\d{2})(\d{2})?(Z|[+-]\d{2}:?\d{2})?)?", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{5,19}(?:\.\d+)?")
@@ -130,11 +131,17 @@ class TimeReader:
             BadRecord: naming `what` if it means none, or may mean several.
         """
         try:
-            return self._read(value, what)
+            return self._as_most(value) or self._read(value, what)
         except (OverflowError, ValueError) as error:
             if isinstance(error, BadRecord):
                 raise
             raise BadRecord(f"{what} is not a date of the calendar") from None
+
+    def _as_most(self, value: Any) -> Moment | None:
+        """A time as most files write it, which the standard library reads at once; None if it is written otherwise."""
+        if self.pattern is not None or not isinstance(value, str) or not _COMMON.fullmatch(value):
+            return None
+        return self._in_utc(datetime.fromisoformat(value), has_hour=True)
 
     def _read(self, value: Any, what: str) -> Moment:  # noqa: PLR0911 - one return a way of writing
         value = unwrapped(value)
@@ -340,6 +347,14 @@ def order_of(first: int, second: int) -> str | None:
     if second > 12 >= first:
         return "mdy"
     return None
+
+
+def without_hour(moment: Moment, zone: tzinfo) -> Moment:
+    """The day of a moment that is a midnight in the zone; any other moment as it is."""
+    local = moment.at.astimezone(zone)
+    if local.time() != datetime.min.time():
+        return moment
+    return Moment(datetime(local.year, local.month, local.day, tzinfo=UTC), has_hour=False, told_zone=False)
 
 
 def numeric_order(values: Iterable[Any]) -> tuple[set[str], bool]:

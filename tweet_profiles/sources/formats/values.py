@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -32,8 +33,12 @@ MADE_ID_BASE = 2 * 10**19
 MAX_LITERAL_CHARACTERS = 20_000
 """Longer cells are not read as Python or JSON: none is a list of hashtags or an account."""
 
+LONGEST_TAG = 40
+"""Characters of a language's tag; what is longer is a text."""
+
 HASHTAG = re.compile(r"(?<![\w&])[#＃](\w*[^\W\d_]\w*)")  # noqa: RUF001
 
+_COMMON_ID = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 _WHOLE = re.compile(r"\d{1,25}")
 _WHOLE_AS_FLOAT = re.compile(r"(\d{1,25})\.0+")
 _SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
@@ -106,6 +111,8 @@ def identifier(value: Any, what: str) -> str:
     Raises:
         BadRecord: naming `what`, and the program that spoilt it, if it is missing or no id.
     """
+    if isinstance(value, str) and _COMMON_ID.fullmatch(value):
+        return value
     value = unwrapped(value)
     if is_missing(value):
         raise BadRecord(f"{what} is missing")
@@ -351,10 +358,15 @@ def language_of(value: Any) -> str | None:
     X's own codes for texts without words (qme, qht, …), `und`, `zxx` and `art` say no language; `in` and `iw` are its
     old codes for Indonesian and Hebrew.
     """
-    if not isinstance(value, str) or is_missing(value):
+    return _language(value) if isinstance(value, str) and len(value) <= LONGEST_TAG else None
+
+
+@lru_cache(maxsize=1024)
+def _language(value: str) -> str | None:
+    if is_missing(value):
         return None
     tag = value.strip().replace("_", "-")
-    if len(tag) > 35 or not _LANGUAGE_TAG.fullmatch(tag) or not langcodes.tag_is_valid(tag):
+    if not _LANGUAGE_TAG.fullmatch(tag) or not langcodes.tag_is_valid(tag):
         return None
     primary = tag.split("-")[0].lower()
     primary = _OLD_LANGUAGES.get(primary, primary)

@@ -29,6 +29,26 @@ NAMES = {
 WRAPPERS = ("statuses", "results", "tweets", "posts", "items")
 """Keys under which pages of other services than X API v2 hold their tweets."""
 
+_ONLY_V2 = frozenset(
+    [
+        "public_metrics",
+        "edit_history_tweet_ids",
+        "conversation_id",
+        "entities",
+        "referenced_tweets",
+        "attachments",
+        "context_annotations",
+        "reply_settings",
+        "possibly_sensitive",
+        "author",
+        "in_reply_to_user_id",
+        "withheld",
+        "note_tweet",
+        "__twarc",
+    ]
+)
+"""Keys by which a record with id, author_id and text is X API v2's, not a table's row written as JSON."""
+_CONTENT = frozenset(["id", "id_str", "text", "full_text", "content", "user", "username", "author", "url"])
 _NOTICES = frozenset(
     [
         "delete",
@@ -77,7 +97,7 @@ def kind_of(record: Any) -> str | None:  # noqa: PLR0911 - one return a kind
         return "v1 page"
     if _has_account(record) and keys & {"text", "full_text", "extended_tweet"} and "created_at" in keys:
         return "v1"
-    if "author_id" in keys and "id" in keys:
+    if keys >= {"id", "author_id", "text", "created_at"} and keys & _ONLY_V2:
         return "flattened"
     if keys == {"tweet"} and isinstance(record["tweet"], dict):
         return "archive"
@@ -87,7 +107,7 @@ def kind_of(record: Any) -> str | None:  # noqa: PLR0911 - one return a kind
         return "notice"
     if (len(keys) <= 2 and keys & _MESSAGES) or _is_disconnect(record):
         return "message"
-    if keys & {"errors", "error"} or keys >= {"title", "status"} or keys >= {"title", "type"}:
+    if not keys & _CONTENT and (keys & {"errors", "error"} or keys >= {"title", "status"} or keys >= {"title", "type"}):
         return "error"
     return None
 
@@ -153,6 +173,6 @@ def convert(  # noqa: PLR0911 - one return a kind
         return Converted(skipped=Counter([NOTICE if kind == "notice" else STREAM_MESSAGE]))
     if kind is None and ("id_str" in record or "user" in record):
         return each([record], lambda tweet: from_v1(tweet, observed_at=observed_at))
-    if kind is None and "id" in record and "text" in record:
+    if kind is None and "id" in record and ("text" in record or "author_id" in record):
         return each([record], lambda tweet: from_flattened(tweet, observed_at=observed_at))
     raise BadRecord(_ERRORS[0] if kind == "error" else _ERRORS[1])

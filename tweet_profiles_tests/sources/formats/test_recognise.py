@@ -81,6 +81,18 @@ def test_row_numbers_are_no_ids_of_tweets(ids: list[str]) -> None:
     assert len({tweet["id"] for tweet in table_tweets(rows, make_ids=True)}) == 3
 
 
+def test_row_numbers_in_a_table_written_as_json_are_no_ids_either() -> None:
+    with pytest.raises(InputError, match="row numbers"):
+        read_json(plain_rows(3, id=[1, 2, 3]))
+    tweets = json_tweets(plain_rows(3, id=[1, 2, 3]), make_ids=True)
+    assert {tweet["id"] for tweet in tweets} == {tweet["id"] for tweet in table_tweets(plain_rows(3), make_ids=True)}
+
+
+def test_keys_of_ones_own_beside_xs_are_read() -> None:
+    value = {"id": tweet_id(1), "author_id": "7", "tweet_text": "tea", "timestamp": TIME, "error": None, "title": "a"}
+    assert json_tweets([value])[0]["text"] == "tea"
+
+
 def test_numbers_too_small_for_their_years_are_replaced_with_a_word_about_it() -> None:
     rows = plain_rows(3, id=["4001", "4002", "4003"])
     assert any("ids are made" in note for note in read_table(rows).notes)
@@ -179,6 +191,8 @@ def test_a_column_of_references_tells_of_every_tweet() -> None:
             [{"id_str": "1", "screen_name": "a", "followers_count": 1, "friends_count": 1, "statuses_count": 1}],
             "accounts",
         ),
+        ([{"data": [{"id": "1", "username": "a", "public_metrics": {"followers_count": 1}}]}], "accounts of API v2"),
+        ([{"data": [{"id": "1", "text": "a", "edit_history_tweet_ids": ["1"]}]}], "tweet.fields=author_id,created_at"),
         ([{"start": "a", "end": "b", "tweet_count": 1}], "counts of tweets"),
         ([{"sender_name": "a", "timestamp_ms": 1, "content": "b"}], "Facebook or Instagram"),
         ([{"title": "Unauthorized", "status": 401}], "error answer of the API"),

@@ -125,6 +125,8 @@ def test_a_day_has_no_hour() -> None:
 def test_midnight_in_every_row_is_no_hour_that_anybody_told() -> None:
     rows = plain_rows(12, created_at=[f"2023-06-{day:02} 00:00:00" for day in range(1, 13)])
     assert all(tweet["has_hour"] is False for tweet in table_tweets(rows))
+    in_tokyo = table_tweets(rows, time_zone="Asia/Tokyo")
+    assert in_tokyo[0]["created_at"] == "2023-06-01T00:00:00Z" and in_tokyo[0]["has_hour"] is False
     told = plain_rows(12, created_at=[f"2023-06-{day:02}T00:00:00Z" for day in range(1, 13)])
     assert all("has_hour" not in tweet for tweet in table_tweets(told))
 
