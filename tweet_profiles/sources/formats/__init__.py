@@ -148,8 +148,6 @@ def _reading_of_x(kind: str, values: Sequence[Any], options: ReadOptions, source
         raise SettingError(
             f"{source} holds {x.NAMES[kind]}, whose fields are known: leave --column away, or import it apart"
         )
-    if kind == "page":
-        _refuse_bare_pages(values, source)
     owner, notes = _owner(options, source) if kind == "archive" else (None, [])
     if kind != "archive":
         _refuse_author(options, f"{source} holds {x.NAMES[kind]}, which tell their authors")
@@ -158,6 +156,8 @@ def _reading_of_x(kind: str, values: Sequence[Any], options: ReadOptions, source
         return _with_constants(convert(value, owner=owner), options.constants)
 
     tried = _tried(read, values)
+    if kind == "page" and not tried.tweets:
+        _refuse_bare_pages(values, source)
     if options.make_ids:
         notes.append("its ids are X's own: none are made")
     return Reading(

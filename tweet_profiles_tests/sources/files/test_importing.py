@@ -150,7 +150,9 @@ def test_other_encodings_are_read_when_named(tmp_path: Path, home: Home) -> None
 def test_every_kind_of_bad_line_is_put_aside_with_its_reason(
     tmp_path: Path, home: Home, line: str, reason: str
 ) -> None:
-    good = json.dumps({"id": "9", "author_id": "2", "text": "t", "created_at": "2026-01-01T00:00:00Z"})
+    good = json.dumps(
+        {"id": "1650000004194304123", "author_id": "2", "text": "t", "created_at": "2026-01-01T00:00:00Z"}
+    )
     (tmp_path / "f.jsonl").write_text(f"{good}\n\n{line}\n")
     report, tweets = bring_in(home, tmp_path / "f.jsonl")
     assert report.landed == len(tweets) == 1 and report.quarantined >= 1
@@ -173,7 +175,12 @@ def test_memory_stays_flat_however_large_the_file(tmp_path: Path, home: Home) ->
         file = tmp_path / f"{repeats}.jsonl"
         with file.open("w") as out:
             for number in range(repeats * 2000):
-                tweet = {"id": str(number), "author_id": "2", "text": "t" * 200, "created_at": "2026-01-01T00:00:00Z"}
+                tweet = {
+                    "id": str(10**18 + number),
+                    "author_id": "2",
+                    "text": "t" * 200,
+                    "created_at": "2026-01-01T00:00:00Z",
+                }
                 out.write(json.dumps(tweet) + "\n")
         tracemalloc.start()
         bring_in_only(Home.open(tmp_path / f"home{repeats}"), file)
