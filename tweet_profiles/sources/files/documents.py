@@ -9,8 +9,9 @@ this document begin.
 """
 
 import io
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -30,7 +31,7 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SCALAR = re.compile(rb'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\[\]{}"]++)', re.DOTALL)
 _TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+(?:([{\[])|([}\]]))', re.DOTALL)
 _FIRST_KEY = re.compile(rb"\{\s*(" + _STRING + rb")", re.DOTALL)
-_GLUED = re.compile(rb"\}\s*\{")
+_NO_NUMBER = re.compile(rb"[:\[,]\s*(NaN|-?Infinity)\s*[,\]}]")
 _PIECE = 1 << 20
 _SUSPECT = 4 << 20
 """An object longer than this is searched for the beginning of the next one: its end may be missing."""
@@ -68,13 +69,14 @@ def _is_lines(head: bytes) -> bool:
 
 def _parsed(content: bytes) -> Any | None:
     try:
-        return orjson.loads(content)
+        return parse(content)
     except orjson.JSONDecodeError:
         return None
 
 
 def _lines(stream: BinaryIO, broken_off: Callable[[], str | None]) -> Iterator[Item]:
     number, cut_seen, reason = 0, False, None
+    keys: Set[str] = frozenset()
     for line in iter(partial(stream.readline, MAX_RECORD), b""):
         number += 1
         if line[:3] == _MARK:
@@ -90,37 +92,69 @@ def _lines(stream: BinaryIO, broken_off: Callable[[], str | None]) -> Iterator[I
             cut_seen = True
             yield Broken(number, "line", f"the file breaks off here: {reason}", line)
             continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            content = line.strip()
-            if content:
-                yield from _of_line(number, content) or [Broken(number, "line", why_no_json(error, content), content)]
-            continue
-        if isinstance(value, list):
-            for one in value:
-                yield Record(number, "line", one, "")
-        else:
-            yield Record(number, "line", value, line.decode().rstrip("\r\n"))
+        for item in _of_line(line, number, keys):
+            if isinstance(item, Record) and isinstance(item.value, dict):
+                keys = item.value.keys()
+            yield item
     reason = broken_off()
     if reason is not None and not cut_seen:
         yield Broken(number + 1, "line", f"the file breaks off here: {reason}", b"")
 
 
-def _of_line(number: int, content: bytes) -> list[Item]:
-    """The objects of a line that holds several, as of files put together without a line end; none if one is broken."""
-    if not _GLUED.search(content):
-        return []
-    items = list(_Document(io.BytesIO(content), lambda: None).items())
-    if not all(isinstance(item, Record) and isinstance(item.value, dict) for item in items):
-        return []
-    return [Record(number, "line", item.value, item.raw) for item in items if isinstance(item, Record)]
+def _of_line(line: bytes, number: int, keys: Set[str]) -> Sequence[Item]:
+    """The records of a line: one, or several in a list or one after the other."""
+    try:
+        value = parse(line)
+    except orjson.JSONDecodeError as error:
+        content = line.strip()
+        broken = [Broken(number, "line", why_no_json(error, content), content)] if content else []
+        return (_glued(content, number, keys) if content else []) or broken
+    if isinstance(value, list):
+        return [Record(number, "line", one, "") for one in value]
+    return (Record(number, "line", value, line.decode().rstrip("\r\n")),)
+
+
+def _glued(content: bytes, number: int, keys: Set[str]) -> list[Item]:
+    """The objects of a line that holds several: of files put together without a line end, or behind a torn one.
+
+    Args:
+        content: the line.
+        number: which line it is.
+        keys: those of another object of this file; empty if none is known.
+
+    Returns what the line holds; nothing if no object of it is one of this file.
+    """
+    items: list[Item] = []
+    sound = False
+    for item in _Document(io.BytesIO(content), lambda: None, keys).items():
+        if isinstance(item, Record):
+            sound = sound or (isinstance(item.value, dict) and 2 * len(keys & item.value.keys()) >= len(keys))
+            items.append(Record(number, "line", item.value, item.raw))
+        elif isinstance(item, Broken):
+            items.append(Broken(number, "line", item.reason, item.raw))
+    return items if sound else []
+
+
+def parse(content: bytes) -> Any:
+    """The value of JSON; NaN and infinities, which programs write where they mean that there is nothing, are null.
+
+    Raises:
+        orjson.JSONDecodeError: if it is no JSON.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        if not _NO_NUMBER.search(content):
+            raise
+        try:
+            return orjson.loads(orjson.dumps(json.loads(content, parse_constant=lambda _: None)))
+        except (ValueError, TypeError, RecursionError):
+            pass
+        raise
 
 
 def why_no_json(error: orjson.JSONDecodeError, content: bytes) -> str:
     """Why content is no JSON, without any of it."""
-    if re.search(rb"[:\[,]\s*(NaN|-?Infinity)\s*[,\]}]", content):
-        return "no JSON: NaN and Infinity are none; write null"
     if re.match(rb"\{\s*'", content):
         return "no JSON: it is a Python dict; write it with json.dumps"
     return f"no JSON: {error.msg} at line {error.lineno} column {error.colno} of the record"
@@ -129,12 +163,12 @@ def why_no_json(error: orjson.JSONDecodeError, content: bytes) -> str:
 class _Document:
     """The objects of a document, one after the other. `_buffer` holds what is read and not yet given."""
 
-    def __init__(self, stream: BinaryIO, broken_off: Callable[[], str | None]) -> None:
+    def __init__(self, stream: BinaryIO, broken_off: Callable[[], str | None], keys: Set[str] = frozenset()) -> None:
         self._stream, self._broken_off = stream, broken_off
         self._buffer, self._position, self._ended = b"", 0, False
         self._number, self._ended_broken = 0, False
         self._start: re.Pattern[bytes] | None = None
-        self._keys: frozenset[str] = frozenset()
+        self._keys = keys
 
     def items(self) -> Iterator[Item]:
         """Every object, scalars that stand where objects should, and what is broken."""
@@ -195,7 +229,16 @@ class _Document:
         try:
             return Record(self._number, "record", orjson.loads(content), content.decode())
         except orjson.JSONDecodeError as error:
-            return Broken(self._number, "record", why_no_json(error, content), content)
+            return self._noise(start, why_no_json(error, content))
+
+    def _noise(self, start: int, reason: str) -> Broken:
+        """What stands between the objects and is no JSON, up to the next object."""
+        end, self._position = self._position - start, start
+        while (following := self._next_sound(self._position + 1, len(self._buffer))) is None:
+            if len(self._buffer) - self._position > _SUSPECT or not self._fill():
+                following = self._position + end
+                break
+        return self._broken(following, reason)
 
     def _object(self) -> Item:
         """The object that begins at the position, or that it is broken; goes to its end."""
@@ -206,7 +249,7 @@ class _Document:
             if end is not None:
                 content = self._buffer[self._position : end]
                 try:
-                    value = orjson.loads(content)
+                    value = parse(content)
                 except orjson.JSONDecodeError as error:
                     reason = why_no_json(error, content)
                     following = self._next_sound(self._position + 1, end)

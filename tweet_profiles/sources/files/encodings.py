@@ -21,6 +21,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _HIGH = re.compile(rb"[\x80-\xff]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NOT_IN_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 _UNREADABLE = "tweet_profiles.unreadable"
 
@@ -130,7 +131,7 @@ def other_encoding(head: bytes) -> str | None:
     lines = head[: head.rfind(b"\n") + 1 or None].splitlines()
     sound = broken = 0
     for line in lines:
-        if not line.isascii():
+        if not line.isascii() and not _CONTROL.search(line):
             readable = why_not_utf8(line) is None
             sound, broken = sound + readable, broken + (not readable)
     if broken > sound and broken * 20 > len(lines):

@@ -13,7 +13,7 @@ import csv
 import io
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
@@ -31,6 +31,8 @@ MAX_ROW_CHARACTERS = 1 << 20
 
 _SAMPLE_LINES = 1000
 _TITLE_ROWS = 30
+_HEADER_LINES = 50
+_LINE_BREAK = re.compile(r"\s*[\r\n]+\s*")
 _RIGID = re.compile(r"(?=.*\d)[\d\s:./+\-TZtz,]{6,}")
 _DATA = re.compile(r"[+-]?\d+([.,]\d+)?|(?=.*\d)[\d\s:./+\-TZtz]{6,}|https?://.*|.{120,}", re.DOTALL)
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
@@ -84,7 +86,7 @@ def frame_table(
     lines, hint = _first_lines(head)
     separator = delimiter or hint or sniff(lines)
     spaced = _has_spaces(lines, separator)
-    rows = [row for row in (_alone(line, separator, spaced=spaced) for line in lines) if row]
+    rows = _first_rows(lines, separator, spaced=spaced)
     if not rows:
         raise InputError(f"{name} has no row that can be read as a table")
     before = _before_header(rows) if has_header is None else 0
@@ -104,6 +106,24 @@ def frame_table(
     columns = header or [str(number) for number in range(1, width + 1)]
     items = reader.items(columns, skip=(1 if hint else 0) + before)
     return Framed("table", items, header, tuple(facts))
+
+
+def _first_rows(lines: Sequence[str], separator: str, *, spaced: bool) -> list[list[str]]:
+    """The rows of the first lines, each line alone; only a header at the beginning may go over lines."""
+
+    def alone(several: Iterable[str]) -> list[list[str]]:
+        return [row for row in (_alone(line, separator, spaced=spaced) for line in several) if row]
+
+    taken: list[str] = []
+    noted = (taken.append(line) or line for line in lines[:_HEADER_LINES])  # type: ignore[func-returns-value]
+    try:
+        first = next(csv.reader(noted, delimiter=separator, strict=True, skipinitialspace=spaced), None)
+    except csv.Error:
+        first = None
+    below = alone(lines[len(taken) :])
+    if first is not None and len(taken) > 1 and any(len(row) == len(first) for row in below):
+        return [first, *below]
+    return alone(lines)
 
 
 def _before_header(rows: Sequence[Sequence[str]]) -> int:
@@ -130,7 +150,7 @@ def column_names(cells: Sequence[str]) -> list[str]:
     """The names of a header, each once: a nameless column is called by its number, a second one of a name "name.2"."""
     names: list[str] = []
     for number, cell in enumerate(cells, start=1):
-        plain = cell.strip().lstrip("\ufeff").strip('"') or f"column {number}"
+        plain = _LINE_BREAK.sub(" ", cell.strip().lstrip("\ufeff").strip('"')) or f"column {number}"
         name, again = plain, 2
         while name in names:
             name, again = f"{plain}.{again}", again + 1
@@ -142,7 +162,7 @@ def sniff(lines: Sequence[str]) -> str:
     """The separator by which the first lines fall into the same number of columns, as many as possible."""
 
     def fit(separator: str) -> tuple[float, int]:
-        counts = Counter(len(row) for row in (_alone(line, separator) for line in lines) if row)
+        counts = Counter(map(len, _rows_of(lines, separator)))
         (width, lines_so), *_ = counts.most_common(1) or [(0, 0)]
         if width < 2:
             return 0.0, 0
@@ -150,6 +170,18 @@ def sniff(lines: Sequence[str]) -> str:
 
     best = max(SEPARATORS, key=fit)
     return best if fit(best)[1] else ","
+
+
+def _rows_of(lines: Sequence[str], separator: str) -> list[list[str]]:
+    """The rows of lines as the csv module reads them; where a quote stands wrongly, those that are rows alone."""
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    rows: list[list[str]] = []
+    try:
+        rows.extend(reader)
+    except csv.Error:
+        if reader.line_num < len(lines):
+            rows = [row for row in (_alone(line, separator) for line in lines) if row]
+    return [row for row in rows if row]
 
 
 def _first_lines(head: bytes) -> tuple[list[str], str | None]:
@@ -311,27 +343,33 @@ class _Reader:
                 reader = self._new_reader()
 
     def _new_reader(self, repair: Callable[[str], str] | None = None) -> Iterator[list[str]]:
-        lines = self._lines() if repair is None else map(repair, self._lines())
+        return self._strict(self._lines(repair), repair)
+
+    def _strict(self, lines: Iterable[str], repair: Callable[[str], str] | None) -> Iterator[list[str]]:
+        lines = lines if repair is None else map(repair, lines)
         return csv.reader(lines, delimiter=self._separator, strict=True, skipinitialspace=self._spaced)
 
-    def _lines(self) -> Iterator[str]:
+    def _lines(self, repair: Callable[[str], str] | None) -> Iterator[str]:
         """Physical lines for the csv module; each is noted in `_record`."""
         record, again, source = self._record, self._again, self._source
-        size = 0
+        size = sound = 0
         while True:
             line = again.popleft() if again else next(source, "")
             if not line:
                 return
             if record:
                 size += len(line)
-                if self._is_row(line):
+                if len(record) >= sound and self._is_row(line):
                     again.appendleft(line)
-                    raise _UnclosedError("a quote that is never closed", whole=True)
+                    sound = self._lines_if_sound(repair)
+                    if not sound:
+                        raise _UnclosedError("a quote that is never closed", whole=True)
+                    again.popleft()
                 if len(record) >= self._limit or size > MAX_ROW_CHARACTERS:
                     again.appendleft(line)
                     raise _UnclosedError("a quote that is not closed for very long", whole=False)
             else:
-                size = 0
+                size = sound = 0
                 if line[0] == "\ufeff":
                     line = line[1:]
                 if len(line) >= MAX_LINE and not line.endswith("\n"):
@@ -340,6 +378,32 @@ class _Reader:
                     raise _UnclosedError(f"a line of more than {MAX_LINE} characters", whole=True, mend=False)
             record.append(line)
             yield line
+
+    def _lines_if_sound(self, repair: Callable[[str], str] | None) -> int:
+        """How many lines the record under way has, if its quoted field is closed after all; else 0.
+
+        A text may hold lines that look like rows, and they are its author's words. Where the line with the closing
+        quote is a row by itself too, that quote belongs to that row.
+        """
+        ahead: list[str] = []
+
+        def lines() -> Iterator[str]:
+            yield from self._record
+            size = 0
+            while len(self._record) + len(ahead) < self._limit and size <= MAX_ROW_CHARACTERS:
+                line = self._again.popleft() if self._again else next(self._source, "")
+                if not line:
+                    return
+                ahead.append(line)
+                size += len(line)
+                yield line
+
+        try:
+            row = next(self._strict(lines(), repair), None)
+        except csv.Error:
+            row = None
+        self._again.extendleft(reversed(ahead))
+        return len(self._record) + len(ahead) if self._shape.fits(row) and not self._is_row(ahead[-1]) else 0
 
     def _skip_rest(self, line: str) -> None:
         while line and not line.endswith("\n"):
@@ -378,9 +442,12 @@ class _Reader:
             self._put_back(self._record)
             self._record[:] = [self._again.popleft() for _ in lines]
         if self._header is not None and (glued := self._glued(lines[0])) is not None:
-            self._put_back([*glued, *lines[1:]])
-            self._lines_added = 1
-            return next(self._new_reader(), None)
+            row = _alone(glued[0], self._separator, spaced=self._spaced)
+            if self._shape.fits(row):
+                self._put_back([glued[1], *lines[1:]])
+                self._record[:] = glued[:1]
+                self._lines_added = 1
+                return row
         row = _leniently(lines[0], self._separator)
         if not self._shape.fits(row) and self._separator in "\t|":
             # Files with these separators often do not quote at all.

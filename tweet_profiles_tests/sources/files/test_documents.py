@@ -58,7 +58,7 @@ def test_every_object_is_found_whatever_stands_around_it(form, piece, monkeypatc
     [
         ('"author_id": "', '"author_id": '),  # a quote opens at the wrong place
         ('"author_id": ', '"author_id" '),
-        (f'"{TWEETS[20]["created_at"]}"', "NaN"),
+        (f'"{TWEETS[20]["created_at"]}"', "nan"),
         (f'{TWEETS[20]["created_at"]}"', TWEETS[20]["created_at"]),
         ('"text": ', '"text": \x01'),
         ('"text": ', '"text": {'),
@@ -89,7 +89,7 @@ def test_an_object_whose_end_is_missing_costs_itself_alone():
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (b'{"id": NaN}', "NaN"),
+        (b'{"id": nan}', "no JSON"),
         (b'{"id": "\\ud800"}', "no JSON"),
         (b'{"id": "\xff"}', "no JSON"),
         (b'{"id": "1"', "no JSON"),
@@ -107,6 +107,38 @@ def test_of_lines_a_bad_one_is_broken_alone(bad, reason):
 def test_a_first_line_that_is_broken_does_not_hide_the_others():
     items = framed(b'{"id": "1", "text\n' + lines(TWEETS))
     assert values(items) == TWEETS and [item.number for item in broken(items)] == [1]
+
+
+def test_objects_that_stand_on_one_line_are_each_a_record():
+    first, second, third, torn = (json.dumps(tweet(number)).encode() for number in range(4))
+    items = framed(b"\n".join([first, second + third, torn[:40] + torn]))
+    assert values(items) == [tweet(0), tweet(1), tweet(2), tweet(3)]
+    assert [(one.number, one.unit, one.raw) for one in broken(items)] == [(3, "line", torn[:40])]
+    assert [item.number for item in items] == [1, 2, 2, 3, 3]
+
+
+def test_a_torn_line_gives_no_record_of_what_is_nested_in_it():
+    whole = json.dumps(tweet(1, author={"id": "7", "username": "ann"}, public_metrics={"like_count": 1}))
+    items = framed(f"{whole}\n{whole[:-5]}\n{whole}\n".encode())
+    assert len(values(items)) == 2 and [one.raw for one in broken(items)] == [whole[:-5].encode()]
+
+
+@pytest.mark.parametrize("form", ["lines", "pretty array"])
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_nan_and_infinities_as_programs_write_them_are_null(form, word):
+    tweets = [tweet(number, "says NaN", lang=None) for number in range(3)]
+    items = framed(joined(tweets, form).replace("null", word).encode())
+    assert values(items) == tweets and not broken(items)
+
+
+@pytest.mark.parametrize("noise", ['log: 12 "rows', "<html>", '"', "{", "'id': 5, x", "\x00\x00", "a]b"])
+@pytest.mark.parametrize("form", ["pretty objects", "array of a line each"])
+def test_what_stands_between_objects_is_broken_alone(form, noise):
+    texts = joined(TWEETS, form)
+    at = texts.index("{", texts.index(TWEETS[19]["created_at"]))
+    items = framed((texts[:at] + noise + "\n" + texts[at:]).encode())
+    assert values(items) == TWEETS
+    assert len(broken(items)) <= 2 and all(TWEETS[20]["id"].encode() not in one.raw for one in broken(items))
 
 
 def test_marks_of_files_that_were_put_together_are_nothing():

@@ -44,3 +44,10 @@ def test_a_byte_that_has_no_meaning_in_the_named_encoding_costs_its_record_alone
     (tmp_path / "a.csv").write_bytes(content)
     report, tweets = bring_in(home, tmp_path / "a.csv", encoding="cp1252")
     assert len(tweets) == 9 and report.quarantined == 1
+
+
+def test_a_few_broken_bytes_do_not_make_a_small_file_one_of_another_encoding(tmp_path, home):
+    file = tmp_path / "tweets.csv"
+    file.write_bytes(table([row(number) for number in range(5)]) + b"\x9c\x01\xff\x00\x12\n" + table([row(6)], None))
+    report, tweets = bring_in(home, file)
+    assert report.landed == 6 == len(tweets) and report.quarantined == 1

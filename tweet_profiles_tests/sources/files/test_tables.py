@@ -70,6 +70,37 @@ def test_quotes_that_are_escaped_in_another_way_or_not_at_all_are_read_as_they_a
     assert texts(items) == ["I like it", text, "I like it"] and not broken(items)
 
 
+@pytest.mark.parametrize("lines_before", [0, 3])
+def test_lines_of_a_text_that_look_like_rows_are_its_author_s_words(lines_before):
+    forged = ",".join(row(999, "not mine"))
+    text = "\n".join([*["look"] * lines_before, "here:", forged, forged, "end"])
+    items = framed(table([row(1), row(2, text), row(3)]))
+    assert texts(items) == ["I like it", text, "I like it"] and not broken(items)
+
+
+def test_a_quote_that_is_never_closed_does_not_take_the_closing_one_of_a_later_row():
+    rows = [row(number) for number in range(20)]
+    lines = table(rows).decode().splitlines()
+    lines[5] = lines[5].replace("I like it", '"never closed')
+    lines[9] = lines[9].replace("I like it", 'it is 6"')
+    items = framed("\n".join(lines).encode())
+    assert [one["id"] for one in values(items)] == [one[0] for one in rows if one != rows[4]]
+    assert [(one.number, one.raw) for one in broken(items)] == [(6, lines[5].encode())]
+
+
+@pytest.mark.parametrize("text", ['"all of it', 'so "good', '"good" it is', '"'])
+def test_a_table_with_tabs_that_quotes_nothing_loses_no_row(text):
+    content = table([row(1), row(2, "TEXT"), row(3)], delimiter="\t").replace(b"TEXT", text.encode())
+    items = framed(content)
+    assert texts(items) == ["I like it", text, "I like it"] and not broken(items)
+
+
+def test_the_names_of_columns_may_go_over_lines():
+    header = ["id", "author_id", "text\n(of the tweet)", "created_at"]
+    items = framed(table([row(1, "one\ntwo"), row(2)], header))
+    assert [one["text (of the tweet)"] for one in values(items)] == ["one\ntwo", "I like it"] and not broken(items)
+
+
 def test_a_row_with_too_many_or_too_few_fields_is_broken_alone_and_whole():
     content = table([row(1), (*row(2), "more"), row(3)[:2], row(4)])
     items = framed(content)
