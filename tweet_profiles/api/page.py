@@ -239,7 +239,6 @@ def _card(segment: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
         "spark": _spark(segment_history(segment["segment"], snapshot.history, snapshot.k)),
         "drawing": _fingerprint(segment["fingerprint"]),
         "hours": ", ".join(f"{hour:02d}:00" for hour in segment["best_hours"]),
-        "gaps": ", ".join(f"{name} {count:,}" for name, count in segment["not_scored"].items()),
         "paragraphs": segment["brief"].split("\n"),
     }
 

@@ -490,4 +490,4 @@ def _versions(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _without_brief(segment: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in segment.items() if name not in ("brief", "campaign", "typical")}
+    return {name: value for name, value in segment.items() if name not in ("brief", "campaign", "gaps", "typical")}

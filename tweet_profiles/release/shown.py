@@ -18,7 +18,7 @@ from pymongo.database import Database
 
 from tweet_profiles.release.counts import roughly
 from tweet_profiles.release.store import ReleaseStore, count_rows, row_parts
-from tweet_profiles.segments.describe import Trait, brief, campaign
+from tweet_profiles.segments.describe import Trait, brief, campaign, gaps_in_words
 from tweet_profiles.segments.features import FEATURES
 
 Document = dict[str, Any]
@@ -166,7 +166,8 @@ def public_segment(
         "not_known": document.get("not_known", []),
         "traits": [Trait(**trait) for trait in traits],
     }
-    return {**shown, "typical": typical, "brief": brief(told), "campaign": campaign(told)}
+    words = {"gaps": gaps_in_words(shown["not_scored"]), "brief": brief(told), "campaign": campaign(told)}
+    return {**shown, "typical": typical, **words}
 
 
 def _coarse(value: float | None, step: float) -> float | None:

@@ -388,7 +388,7 @@ def brief(facts: dict[str, Any]) -> str:
         f"Who they are: {differs or 'close to the average in everything that is known'}.",
         f"Mood: {_mood_line(facts)} {plan['tone']}",
         f"Reposts: {_reposts_line(facts)}",
-        *([f"Not scored: {_gaps_line(plan['not_scored'])}."] if plan["not_scored"] else []),
+        *([f"Not scored: {gaps_in_words(plan['not_scored'])}."] if plan["not_scored"] else []),
         f"When: {_times_line(facts)}",
         f"Formats: {', '.join(plan['formats'])}.",
         f"Targeting: languages {', '.join(targeting['languages']) or 'not known'}; "
@@ -432,12 +432,10 @@ def _reposts_line(facts: dict[str, Any]) -> str:
     return f"{counted}; what they pass on is {_percentages(facts['passed_on'])}."
 
 
-def _gaps_line(counts: dict[str, int]) -> str:
-    """What was not scored: the languages in brackets, as in "not scored (es 120, tr 14)", then what is no language."""
-    words = {NO_TEXT: "without text", UNKNOWN_LANGUAGE: "in an unknown language", OTHER: "other"}
-    return ", ".join(
-        f"{words[name]} {count:,}" if name in words else f"{name} {count:,}" for name, count in counts.items()
-    )
+def gaps_in_words(counts: dict[str, int]) -> str:
+    """What was not scored, as in "not scored (es 120, tr 14, 12 without text)"; empty if nothing."""
+    words = {NO_TEXT: "without text", UNKNOWN_LANGUAGE: "in an unknown language", OTHER: "others"}
+    return ", ".join(f"{n:,} {words[name]}" if name in words else f"{name} {n:,}" for name, n in counts.items())
 
 
 def _times_line(facts: dict[str, Any]) -> str:

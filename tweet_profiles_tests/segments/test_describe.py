@@ -224,7 +224,7 @@ def test_a_language_that_too_few_share_is_not_scored_together_with_others_and_ne
     assert described(profiles).not_scored == {"es": 16, "other": 16}
     profiles["not_scored"] = [{"es": 2}] * 8 + [{"no text": 2}] * 6 + [{}] * 6
     assert described(profiles).not_scored == {"es": 16, "no text": 12}
-    assert "Not scored: es 16, without text 12." in described(profiles).brief
+    assert "Not scored: es 16, 12 without text." in described(profiles).brief
     profiles["not_scored"] = [{"es": 2}] * 4 + [{}] * 16
     assert described(profiles).not_scored == {}
 

@@ -16,6 +16,7 @@ from tweet_profiles.orchestration.assets.scaled_features import SCALER_FILE, TAB
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.release.counts import shown
+from tweet_profiles.segments.describe import gaps_in_words
 from tweet_profiles.segments.features import FEATURES, Scaler, matrix_of
 from tweet_profiles.segments.pipeline import ClusterConfig, ClusterResult, TooFewAuthorsError, cluster, sweep_rows
 from tweet_profiles.segments.store import SegmentStore
@@ -178,7 +179,7 @@ def segment_rows(result: ClusterResult) -> list[dict[str, object]]:
             "positive": _percent(segment.positive_share),
             "neutral": _percent(segment.neutral_share),
             "negative": _percent(segment.negative_share),
-            "not scored": ", ".join(f"{name} {count:,}" for name, count in segment.not_scored.items()),
+            "not scored": gaps_in_words(segment.not_scored),
             "tweets an author": round(segment.tweets_per_author, 1),
             "most active": segment.part_of_day or NOT_KNOWN,
         }
