@@ -22,7 +22,7 @@ $(ALL): $(BASE)
 	$(INSTALL) -e '.[dev]'
 	@touch $@
 
-setup: $(BASE)  ## make .venv with what running needs (about 1.3 GB)
+setup: $(BASE)  ## make .venv with what running needs (about 1.2 GB)
 setup-all: $(ALL)  ## add what training, notebooks and tests need (TensorFlow: 2.7 GB more)
 
 demo: setup  ## run the whole chain over made-up tweets, in a home of its own, and show the segments

@@ -1,12 +1,12 @@
 """What a user sees when something is wrong: one clear line, a non-zero exit, nothing half-written."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tweet_profiles.home import Home
 from tweet_profiles.settings import project_root
+from tweet_profiles_tests.commands.refusals import refused
 from tweet_profiles_tests.conftest import Command
 
 pytestmark = pytest.mark.integration
@@ -15,15 +15,6 @@ PAGE = (
     '{"data":[{"id":"1","author_id":"2","text":"hello","created_at":"2026-01-01T00:00:00Z"}],'
     '"includes":{"users":[{"id":"2","username":"a","name":"b"}]}}\n'
 )
-
-
-def refused(done: "subprocess.CompletedProcess[str]", *parts: str) -> None:
-    assert done.returncode != 0
-    lines = [line for line in done.stderr.splitlines() if line.startswith("tweet-profiles: ")]
-    assert len(lines) == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    for part in parts:
-        assert part in lines[0], lines[0]
 
 
 def landed(home: Home) -> list[str]:

@@ -4,7 +4,7 @@ import gzip
 import subprocess
 
 from tweet_profiles.landing.zone import LandingZone
-from tweet_profiles_tests.commands.test_errors import refused
+from tweet_profiles_tests.commands.refusals import refused
 from tweet_profiles_tests.conftest import executable
 from tweet_profiles_tests.sources.files.made import lines, row, table, tweet
 

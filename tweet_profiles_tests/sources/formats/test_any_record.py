@@ -13,8 +13,8 @@ from tweet_profiles.errors import InputError
 from tweet_profiles.landing.tweets import AUTHOR_COUNTS, FLAGS, TWEET_COUNTS, BadRecord, Converted, Tweet
 from tweet_profiles.sources.formats import Reading, ReadOptions, Record, convert, recognise
 from tweet_profiles.sources.formats.known import KNOWN
+from tweet_profiles_tests.sources.formats.exports import TWINT, V1_TIME, apify, archived, snscrape
 from tweet_profiles_tests.sources.formats.made import plain_rows, read_json, read_table
-from tweet_profiles_tests.sources.formats.test_known import TWINT, V1_TIME, apify, archived, snscrape
 
 USER = {"id_str": "701", "screen_name": "ann_7", "followers_count": 3, "verified": True, "created_at": V1_TIME}
 V1 = {

@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tweet_profiles.errors import InputError, SettingError
 from tweet_profiles.landing.tweets import author_id_of
 from tweet_profiles.sources.formats import ReadOptions, Record, recognise
+from tweet_profiles_tests.sources.formats.exports import TIME, TWINT, V1_TIME, apify, archived, snscrape
 from tweet_profiles_tests.sources.formats.made import (
     converted,
     json_tweets,
@@ -20,49 +20,6 @@ from tweet_profiles_tests.sources.formats.made import (
     table_tweets,
     tweet_id,
 )
-
-V1_TIME = "Thu Jun 01 08:15:00 +0000 2023"
-TIME = "2023-06-01T08:15:00Z"
-
-
-def snscrape(number: int = 1, **changes: Any) -> dict[str, Any]:
-    user = {
-        "_type": "snscrape.modules.twitter.User",
-        "username": "ann_7",
-        "id": 701,
-        "displayname": "Ann",
-        "created": "2012-01-01T00:00:00+00:00",
-        "followersCount": 10,
-        "friendsCount": 5,
-        "statusesCount": 100,
-        "listedCount": 1,
-        "protected": False,
-        "verified": False,
-        "blue": True,
-    }
-    tweet = {
-        "_type": "snscrape.modules.twitter.Tweet",
-        "url": f"https://twitter.com/ann_7/status/{tweet_id(number)}",
-        "date": "2023-06-01T08:15:00+00:00",
-        "rawContent": "a cup of #Norvella",
-        "renderedContent": "a cup of #Norvella",
-        "id": int(tweet_id(number)),
-        "user": user,
-        "replyCount": 1,
-        "retweetCount": 2,
-        "likeCount": 3,
-        "quoteCount": 4,
-        "lang": "en",
-        "source": '<a href="http://x">Twitter Web App</a>',
-        "sourceLabel": "Twitter Web App",
-        "links": None,
-        "media": None,
-        "retweetedTweet": None,
-        "quotedTweet": None,
-        "inReplyToTweetId": None,
-        "hashtags": ["Norvella"],
-    }
-    return tweet | changes
 
 
 def test_snscrape_lines() -> None:
@@ -118,40 +75,6 @@ def test_twscrape_lines() -> None:
     assert tweet["has_media"] is True and tweet["is_reply"] is False
 
 
-def apify(**changes: Any) -> dict[str, Any]:
-    author = {
-        "type": "user",
-        "userName": "ann_7",
-        "id": "701",
-        "name": "Ann",
-        "followers": 10,
-        "following": 5,
-        "statusesCount": 100,
-        "isVerified": False,
-        "isBlueVerified": False,
-        "createdAt": "Tue Jan 03 00:00:00 +0000 2012",
-    }
-    tweet = {
-        "type": "tweet",
-        "id": tweet_id(1),
-        "url": f"https://x.com/ann_7/status/{tweet_id(1)}",
-        "text": "a cup of…",
-        "fullText": "a cup of #Norvella",
-        "createdAt": V1_TIME,
-        "likeCount": 3,
-        "retweetCount": 2,
-        "replyCount": 1,
-        "quoteCount": 0,
-        "lang": "en",
-        "isReply": True,
-        "isRetweet": False,
-        "isQuote": False,
-        "author": author,
-        "entities": {"hashtags": [{"text": "Norvella"}]},
-    }
-    return tweet | changes
-
-
 def test_apify_items() -> None:
     reading = read_json([apify()])
     assert reading.name.startswith("an Apify") and set(reading.unused) == {"type"}
@@ -198,32 +121,6 @@ def test_bright_data_items() -> None:
     assert tweet["author_id"] == author_id_of("ann_7") and tweet["is_quote"] is False
     assert tweet["public_metrics"] == {"retweet_count": 2, "reply_count": 1, "like_count": 3}
     assert "verified_type" not in tweet["author"]  # of 2023: nobody knows how it came by the mark
-
-
-TWINT = {
-    "id": tweet_id(1),
-    "conversation_id": tweet_id(1),
-    "created_at": "2023-06-01 10:15:00 Mitteleuropäische Sommerzeit",
-    "date": "2023-06-01",
-    "time": "10:15:00",
-    "timezone": "+0200",
-    "user_id": "701",
-    "username": "ann_7",
-    "name": "Ann",
-    "tweet": "a cup of #norvella",
-    "language": "en",
-    "mentions": "[]",
-    "urls": "['https://a.example']",
-    "photos": "[]",
-    "replies_count": "1",
-    "retweets_count": "2",
-    "likes_count": "3",
-    "hashtags": "['norvella']",
-    "link": f"https://twitter.com/ann_7/status/{tweet_id(1)}",
-    "retweet": "False",
-    "quote_url": "",
-    "video": "0",
-}
 
 
 def test_a_twint_table_whose_zone_stands_in_a_column_of_its_own() -> None:
@@ -416,21 +313,6 @@ def test_the_airline_set_whose_handles_stand_under_name() -> None:
     }
     (tweet,) = table_tweets([row])
     assert tweet["author_id"] == author_id_of("ann_7") and tweet["created_at"] == "2015-02-24T19:35:52Z"
-
-
-def archived(number: int, **changes: Any) -> dict[str, Any]:
-    tweet = {
-        "id": tweet_id(number),
-        "id_str": tweet_id(number),
-        "full_text": "a cup of norvella",
-        "created_at": V1_TIME,
-        "lang": "en",
-        "favorite_count": "3",
-        "retweet_count": "0",
-        "entities": {"hashtags": [], "urls": []},
-        "edit_info": {"initial": {"editTweetIds": [tweet_id(number)], "editsRemaining": "5"}},
-    }
-    return {"tweet": tweet | changes}
 
 
 def test_xs_own_archive_needs_to_be_told_whose_it_is() -> None:
