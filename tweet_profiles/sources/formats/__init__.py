@@ -329,8 +329,9 @@ def _looks_like(export: Export, rows: Sequence[Sequence[Any]]) -> bool:
 
 
 def _refuse_data_as_header(header: Sequence[str], values: Sequence[Mapping[str, Any]], source: str) -> None:
+    rows = [list(value.values()) for value in values[:50]]
     for export in KNOWN:
-        if export.looks and _looks_like(export, [list(header), *(list(value.values()) for value in values[:50])]):
+        if export.looks and _looks_like(export, [list(header)]) and _looks_like(export, rows):
             if export.refusal is not None:
                 raise InputError(f"{source}: {export.refusal}")
             raise InputError(f"{source} is {export.name}, which has no row of column names: say --no-header")

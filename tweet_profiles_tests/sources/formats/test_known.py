@@ -302,6 +302,13 @@ def test_a_first_row_taken_for_column_names_is_noticed() -> None:
         read_table([dict(zip(first, row, strict=True)) for row in rows])
 
 
+def test_a_sentiment140_table_to_which_somebody_gave_column_names() -> None:
+    names = ["target", "ids", "date", "flag", "user", "text"]
+    rows = [dict(zip(names, row, strict=True)) for row in sentiment140(1_467_810_369)]
+    tweets = table_tweets(rows)
+    assert tweets[0]["id"] == "1467810369" and tweets[0]["author_id"] == author_id_of("user_0")
+
+
 def test_the_airline_set_whose_handles_stand_under_name() -> None:
     row = {
         "tweet_id": tweet_id(1),
