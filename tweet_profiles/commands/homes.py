@@ -59,11 +59,12 @@ def dev(
     from tweet_profiles.orchestration.instance import dagster_instance
 
     use_home(home, demo=demo)
-    if home is None and not demo and _shows_demo(load_settings().home):
+    why = ""
+    if home is None and not demo and shows_demo(load_settings().home):
         use_home(None, demo=True)
-        console.print("Nothing has come into your own home yet: this is the demo's (--home PATH shows another).")
+        why = " (the demo's: nothing has come into your own yet; --home PATH shows another)"
     opened = Home.open(load_settings().home)
-    console.print(f"Home: {opened.root}", soft_wrap=True, highlight=False)
+    console.print(f"Home: {opened.root}{why}", soft_wrap=True, highlight=False)
     require_free(host, port, "--port")
     if api_port:
         require_free("127.0.0.1", api_port, "--api-port")
@@ -84,7 +85,7 @@ def dev(
         os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
 
 
-def _shows_demo(own: Path) -> bool:
+def shows_demo(own: Path) -> bool:
     """Whether the demo's home is meant where none is named: one's own is empty, and nothing will come by itself."""
     from tweet_profiles.sources.x.config import faults_of_environment
 
@@ -190,7 +191,8 @@ def reset(
         raise HomeError(f"{chosen.root} is no home of tweet_profiles: nothing was removed")
     users = chosen.used_by()
     if users:
-        who = ", ".join(f"{name} (process {pid})" for pid, name in users.items())
+        first = {name: pid for pid, name in reversed(users.items())}
+        who = ", ".join(f"{name} (process {pid})" for name, pid in reversed(first.items()))
         raise HomeError(f"{chosen.root} is in use by {who}: stop it, then reset; nothing was removed")
     elsewhere = collections_of(settings)
     what = f"everything in {chosen.root}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tweet_profiles.commands.homes import use_home
+from tweet_profiles.commands.homes import shows_demo, use_home
 from tweet_profiles.errors import SettingError
 from tweet_profiles.home import Home
 from tweet_profiles.landing.zone import LandingZone
@@ -125,6 +125,20 @@ def test_a_busy_port_is_named_with_who_has_it_before_anything_is_started(home: H
             done = command(*map(str, arguments))
             assert done.returncode == 2 and f"port {port} is taken by process {os.getpid()}" in done.stderr
             assert f"name another port with {arguments[1]}" in done.stderr
+
+
+def test_dev_shows_the_demo_only_where_nothing_is_or_comes_into_one_s_own_home(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not shows_demo(home.root)  # there is no demo either
+    (Home.open(demo_home(home.root)).landing / "batch").touch()
+    assert shows_demo(home.root)
+    with monkeypatch.context() as x:
+        x.setenv("X_BEARER_TOKEN", "t")
+        x.setenv("TWEET_PROFILES_X_HANDLES", "brand")
+        assert not shows_demo(home.root)  # the next hour brings tweets
+    (home.landing / "batch").touch()
+    assert not shows_demo(home.root)
 
 
 def test_nothing_has_landed_is_one_sentence_with_the_ways_out(home: Home, own_database: str, command: Command) -> None:
