@@ -21,7 +21,7 @@ from tweet_profiles.api.access import COOKIE, check_key, counters, find_key
 from tweet_profiles.api.keys import SESSION_LENGTH, Key, KeyStore
 from tweet_profiles.api.reader import NoReleaseError, Reader, connection, reader
 from tweet_profiles.database.unreleased import is_behind, unreleased_since
-from tweet_profiles.release.shown import Snapshot, segment_history
+from tweet_profiles.release.shown import Snapshot
 
 MOOD = (("positive", "Positive"), ("neutral", "Neutral"), ("negative", "Negative"))
 WIDTH, ROW, LABEL = 320, 22, 150
@@ -102,10 +102,10 @@ def home(request: HttpRequest, key: Key) -> HttpResponse:
         periods = source.timeline(snapshot.version, None, None, None)
         sweep = [
             {"k": int(row["k"]), "inertia": row["inertia"], "silhouette": row.get("silhouette")}
-            for row in snapshot.clustering["sweep"]
+            for row in snapshot.clustering["elbow"]
         ]
         return {
-            "segments": [_card(segment, snapshot) for segment in snapshot.segments],
+            "segments": [_card(segment) for segment in snapshot.segments],
             "authors": sum(snapshot.counts.values()),
             "moods": [
                 (label, f"{shown} tweets", share) for (label, shown), share in zip(MOOD, _moods(snapshot), strict=True)
@@ -139,8 +139,8 @@ def segment(request: HttpRequest, key: Key, segment: int) -> HttpResponse:
             return None
         periods = source.timeline(snapshot.version, segment, None, None)
         return {
-            "segment": _card(found, snapshot),
-            "nights": list(reversed(segment_history(segment, snapshot.history, snapshot.k))),
+            "segment": _card(found),
+            "nights": list(reversed(found["nights"])),
             "periods": periods,
             "chart_mood": {
                 "days": [row["day"] for row in periods],
@@ -180,7 +180,7 @@ def compare(request: HttpRequest, key: Key) -> HttpResponse:
         first: int = numbers[0] if known[0] is None else known[0]
         others = [number for number in numbers if number != first]
         second: int = (others or numbers)[0] if known[1] is None else known[1]
-        pair = [_card(snapshot.segment(number) or {}, snapshot) for number in (first, second)]
+        pair = [_card(snapshot.segment(number) or {}) for number in (first, second)]
         lines = [source.timeline(snapshot.version, number, None, None) for number in (first, second)]
         days = sorted({row["day"] for line in lines for row in line})
         means = [{row["day"]: row["sentiment_mean"] for row in line} for line in lines]
@@ -229,14 +229,14 @@ def _common(key: Key) -> dict[str, Any]:
     }
 
 
-def _card(segment: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
+def _card(segment: dict[str, Any]) -> dict[str, Any]:
     points = None if segment["trend"] is None else round(segment["trend"] * 100)
     return {
         **segment,
         "points": points,
         "points_size": abs(points or 0),
         "bars": _mood_bars(segment),
-        "spark": _spark(segment_history(segment["segment"], snapshot.history, snapshot.k)),
+        "spark": _spark(segment["nights"]),
         "drawing": _fingerprint(segment["fingerprint"]),
         "hours": ", ".join(f"{hour:02d}:00" for hour in segment["best_hours"]),
         "paragraphs": segment["brief"].split("\n"),

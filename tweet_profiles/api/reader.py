@@ -257,14 +257,6 @@ class Reader:
         found = self.database.timelines.find(query, {"_id": 0, "release": 0}).sort("day", ASCENDING)
         return [{"period": "day", **row, "day": row["day"].date().isoformat()} for row in found]
 
-    def clustering(self, snapshot: Snapshot, version: str) -> Document | None:
-        """A stored clustering that is in the release's history."""
-        if version == "current" or version == snapshot.clustering["_id"]:
-            return snapshot.clustering
-        if version not in {entry["_id"] for entry in snapshot.history}:
-            return None
-        return self.database.clusterings.find_one({"_id": version})
-
 
 def reader() -> Reader:
     """A reader of the process' database. Raises DatabaseError."""

@@ -13,7 +13,7 @@ from rest_framework import exceptions, parsers, serializers
 from tweet_profiles.api.keys import ROLES
 from tweet_profiles.api.reader import SORTS
 from tweet_profiles.contracts import CLIENT_KINDS, LABELS, NOT_SCORED, PARTS_OF_DAY, VERIFIED_KINDS
-from tweet_profiles.segments.features import FEATURES
+from tweet_profiles.release.placing import ACCOUNT_FACTS
 
 MOST_ACCOUNTS, MOST_TEXTS, MOST_CHARACTERS = 1_000, 100, 4_000
 MOST = 1e12
@@ -407,12 +407,9 @@ class Profiles(serializers.Serializer):
 
 def _account_fields() -> dict[str, serializers.Field]:
     fields: dict[str, serializers.Field] = {}
-    for feature in FEATURES.values():
-        if feature.natural:
-            top = 1.0 if feature.name.endswith(("_share", "_mean", "_std")) else MOST
-            fields[feature.name] = Finite(
-                required=False, allow_null=True, min_value=0, max_value=top, help_text=feature.label
-            )
+    for name, label in ACCOUNT_FACTS.items():
+        top = 1.0 if name.endswith(("_share", "_mean", "_std")) else MOST
+        fields[name] = Finite(required=False, allow_null=True, min_value=0, max_value=top, help_text=label)
     fields["hours"] = serializers.ListField(
         child=Finite(min_value=0, max_value=1e9),
         required=False,

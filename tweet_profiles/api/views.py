@@ -13,9 +13,7 @@ from datetime import time as clock
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import orjson
-import pandas as pd
 import pymongo
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -37,10 +35,9 @@ from tweet_profiles.api.reader import (
     reader,
     row_of,
 )
-from tweet_profiles.release.counts import roughly, told
-from tweet_profiles.release.shown import Snapshot, segment_history, significant
-from tweet_profiles.segments.features import FEATURES, Scaler
-from tweet_profiles.segments.kmeans import assign
+from tweet_profiles.release.counts import told
+from tweet_profiles.release.placing import place_accounts
+from tweet_profiles.release.shown import Snapshot
 from tweet_profiles.sentiment.lines import score_entries
 from tweet_profiles.sentiment.scoring import TextScorer, load_scorer, score_tweets
 from tweet_profiles.settings import load_settings
@@ -138,7 +135,7 @@ class OverviewView(ReleaseView):
             "release": snapshot.version,
             "created": release["created"].isoformat(),
             "clustering": release["clustering"],
-            "clustered": snapshot.clustering["created"].isoformat(),
+            "clustered": snapshot.clustering["created"],
             "model_version": release["model_version"],
             "k_anonymity": snapshot.k,
             "authors": sum(snapshot.counts.values()),
@@ -205,9 +202,8 @@ class HistoryView(ReleaseView):
 
     def answer(self, source: Reader, snapshot: Snapshot, asked: dict[str, Any], **path: Any) -> dict[str, Any]:
         """See `ReleaseView`."""
-        found(snapshot.segment(path["segment"]))
-        nights = segment_history(path["segment"], snapshot.history, snapshot.k)
-        return {"release": snapshot.version, "segment": path["segment"], "nights": nights}
+        segment = found(snapshot.segment(path["segment"]))
+        return {"release": snapshot.version, "segment": path["segment"], "nights": segment["nights"]}
 
 
 class RowsView(ReleaseView):
@@ -271,13 +267,7 @@ class ClusteringsView(ReleaseView):
     def answer(self, source: Reader, snapshot: Snapshot, asked: dict[str, Any], **path: Any) -> dict[str, Any]:
         """See `ReleaseView`."""
         entries = [
-            {
-                "version": entry["_id"],
-                "created": entry["created"].isoformat(),
-                "k": entry["k"],
-                "authors": roughly(entry["authors"], snapshot.k),
-            }
-            for entry in snapshot.history
+            {name: entry[name] for name in ("version", "created", "k", "authors")} for entry in snapshot.clusterings
         ]
         return {"release": snapshot.version, "clusterings": entries}
 
@@ -296,26 +286,11 @@ class ClusteringView(ReleaseView):
 
     def answer(self, source: Reader, snapshot: Snapshot, asked: dict[str, Any], **path: Any) -> dict[str, Any]:
         """See `ReleaseView`."""
-        document = source.clustering(snapshot, path["version"])
-        if document is None:
+        wanted = snapshot.clustering["version"] if path["version"] == "current" else path["version"]
+        entry = next((entry for entry in snapshot.clusterings if entry["version"] == wanted), None)
+        if entry is None:
             raise exceptions.NotFound("there is no such clustering; /api/v1/clusterings lists them")
-        names = list(shapes.ElbowPoint().fields)
-        elbow = [
-            {name: None if row.get(name) is None else significant(row[name], 3) for name in names}
-            | {"k": int(row["k"])}
-            for row in document["sweep"]
-        ]
-        moved = document.get("moved_authors")
-        return {
-            "release": snapshot.version,
-            "version": document["_id"],
-            "created": document["created"].isoformat(),
-            "k": document["k"],
-            "features": document["features"],
-            "elbow": elbow,
-            "faults": document["faults"],
-            "moved_authors": None if moved is None else round(moved, 2),
-        }
+        return {"release": snapshot.version, **{name: value for name, value in entry.items() if name != "authors"}}
 
 
 class TimelinesView(ReleaseView):
@@ -398,33 +373,22 @@ class AssignView(APIView):
         accounts = question.validated_data["accounts"]
 
         def read(snapshot: Snapshot) -> dict[str, Any]:
-            document = snapshot.clustering
-            # Among the segments that are shown: another one would tell what its few authors are like.
-            places = [
-                place for place, number in enumerate(document["segments"]) if snapshot.segment(number) is not None
-            ]
+            places = place_accounts(snapshot.placing, accounts)
             if not places:
                 raise exceptions.NotFound("the current release shows no segment: all of its authors are withheld")
-            matrix = Scaler.from_json(document["scaler"]).transform(_frame(accounts))
-            labels, confidence = assign(matrix, np.array(document["centroids"])[places])
-            numbers = [int(document["segments"][places[label]]) for label in labels]
             return {
                 **_versions(snapshot),
                 "assignments": [
-                    {"segment": number, "name": document["names"].get(str(number)), "confidence": round(float(sure), 2)}
-                    for number, sure in zip(numbers, confidence, strict=True)
+                    {
+                        "segment": place.segment,
+                        "name": found(snapshot.segment(place.segment))["name"],
+                        "confidence": place.confidence,
+                    }
+                    for place in places
                 ],
             }
 
         return HttpResponse(orjson.dumps(reader().consistent(read)), content_type="application/json")
-
-
-def _frame(accounts: list[dict[str, Any]]) -> pd.DataFrame:
-    names = [feature.name for feature in FEATURES.values() if feature.natural]
-    frame = pd.DataFrame([{name: account.get(name) for name in names} for account in accounts], columns=names)
-    frame = frame.astype("float64")
-    frame["hours"] = pd.Series([account.get("hours") or [0.0] * 24 for account in accounts], dtype=object)
-    return frame
 
 
 class ScoreView(APIView):

@@ -37,6 +37,8 @@ def serve(
     from tweet_profiles.api.serve import LOOPBACK
     from tweet_profiles.api.serve import serve as start
     from tweet_profiles.commands.ports import require_free
+    from tweet_profiles.database.connection import connect
+    from tweet_profiles.release.shown import complete_view
 
     settings = load_settings()
     if host not in LOOPBACK and not settings.api_https:
@@ -46,6 +48,8 @@ def serve(
         )
     home = Home.open(settings.home)
     require_free(host, port, "--port")
+    with connect(settings, home) as client:
+        complete_view(client[settings.mongodb_database])
     console.print(f"The page: http://{host}:{port}/   The API: http://{host}:{port}/api/v1/docs", soft_wrap=True)
     console.print("It asks for a key: `tweet-profiles api-key make NAME` makes one.")
     sys.stdout.flush()

@@ -128,9 +128,10 @@ def demo(
 
 def _show_segments(settings: Settings, home: Home) -> None:
     from tweet_profiles.database.connection import connect
-    from tweet_profiles.release.shown import read_snapshot
+    from tweet_profiles.release.shown import complete_view, read_snapshot
 
     with connect(settings, home) as client:
+        complete_view(client[settings.mongodb_database])
         current = read_snapshot(client[settings.mongodb_database])
     if current is None:
         console.print("There are no groups yet: `tweet-profiles import PATH`, then `tweet-profiles run`.")

@@ -40,7 +40,17 @@ LOOKUP = 25
 up 2,000 at once took four times as long a value as looking up 25; MongoDB's own takes either."""
 BUFFER = 50_000
 """Tweets folded at a time: many batches touch an author once then, and their rows fit into memory."""
-COLLECTIONS = ("profiles", "scores", "topics", "clusterings", "segments", "releases", "released_profiles", "timelines")
+COLLECTIONS = (
+    "profiles",
+    "scores",
+    "topics",
+    "clusterings",
+    "segments",
+    "releases",
+    "released_profiles",
+    "released_segments",
+    "timelines",
+)
 _DUPLICATE_KEY = 11000
 _NULLABLE = tuple(name for name, column in USER_PROFILES.columns.items() if column.nullable)
 

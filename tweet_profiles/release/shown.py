@@ -1,15 +1,17 @@
 """Segments as they are shown to people: their size from released rows, their means no finer than one author moves them.
 
-What belongs here: reading everything small of a release; what of a segment's document, and of earlier nights, may be
-shown, and how coarse. What does not: HTTP (`api`), and what a segment is like (`segments.describe`).
+What belongs here: what of a segment's document, of its clustering and of earlier nights may be shown, and how coarse;
+and reading everything small of a release. What does not: HTTP (`api`), what a segment is like (`segments.describe`),
+and writing a release (`store`, `make`).
 
-A document holds figures of all authors of a segment. Beside the number of released rows they would tell of the withheld
-authors, and from one night to the next of a single one, so nothing of it is shown but through here.
+A document of a segment holds figures of all of its authors. Beside the number of released rows they would tell of the
+withheld authors, and from one night to the next of a single one. So they are made coarse here, once, when a release is
+made, and stored with it (`view_of`). Whoever shows anything reads that, and needs no access to what it was made from.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
@@ -17,9 +19,9 @@ from pymongo import DESCENDING
 from pymongo.database import Database
 
 from tweet_profiles.release.counts import roughly
-from tweet_profiles.release.store import ReleaseStore, count_rows, row_parts
+from tweet_profiles.release.store import COUNTED, VIEWS, ReleaseStore, count_rows, row_parts
 from tweet_profiles.segments.describe import Trait, brief, campaign, gaps_in_words
-from tweet_profiles.segments.features import FEATURES
+from tweet_profiles.segments.features import FEATURES, Scaler
 
 Document = dict[str, Any]
 
@@ -28,24 +30,40 @@ HISTORY = 30
 NOT_KNOWN = "not_known"
 """What rows without a known mood are counted under."""
 _MEANS = ("positive_share", "neutral_share", "negative_share", "sentiment_mean", "subjectivity_mean")
+_ELBOW = ("k", "inertia", "silhouette", "calinski_harabasz", "stability")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One release with everything small about it: what the page, the API and the notebooks show."""
+    """One release with everything small about it: what the page, the API and the notebooks show.
+
+    Attributes:
+        version: of the release.
+        release: its document.
+        segments: the shown segments, the largest first, each with its `nights`, `brief` and `campaign`.
+        clusterings: the clustering it was made of and those before it, the newest first: when, k, elbow, faults.
+        placing: what places an account among the shown segments, as coarse as they are; see `placing`.
+        counts: released rows by segment.
+        labels: released rows by mood.
+    """
 
     version: str
     release: Document
-    clustering: Document
     segments: list[Document]
+    clusterings: list[Document]
+    placing: Document
     counts: dict[int, int]
     labels: dict[str, int]
-    history: list[Document]
 
     @property
     def k(self) -> int:
         """Fewest authors of a group."""
         return int(self.release["k_anonymity"])
+
+    @property
+    def clustering(self) -> Document:
+        """The clustering that the release was made of."""
+        return self.clusterings[0]
 
     def segment(self, number: int) -> Document | None:
         """A shown segment."""
@@ -53,49 +71,115 @@ class Snapshot:
 
 
 def read_snapshot(database: Database[Document], version: str | None = None) -> Snapshot | None:
-    """Everything small of a release, by default the current one; None if it, or its clustering, is not there."""
+    """Everything small of a release, by default the current one; None if it is not there.
+
+    Reads what was written when the release was made, and nothing to the left of it.
+    """
     if version is None:
         current = ReleaseStore(database).current()
         if current is None:
             return None
         version = current.version
     release = database.releases.find_one({"_id": version, "complete": True})
-    clustering = None if release is None else database.clusterings.find_one({"_id": release["clustering"]})
-    if release is None or clustering is None:
+    view = None if release is None else database[VIEWS].find_one({"_id": version})
+    if release is None or view is None or "counts" not in release:
         return None
-    counts, labels = _counts(database, release)
-    documents = database.segments.find({"version": release["clustering"]})
-    history = list(
-        database.clusterings.find(
-            {"complete": True, "created": {"$lte": clustering["created"]}},
-            {"created": 1, "k": 1, "shares": 1, "names": 1, "authors": 1},
-        )
-        .sort("created", DESCENDING)
-        .limit(HISTORY)
-    )
-    k = int(release["k_anonymity"])
-    shown = [
-        public_segment(document, counts, clustering, history)
-        for document in documents
-        if counts.get(int(document["segment"]), 0) >= k
-    ]
-    shown.sort(key=lambda segment: (-segment["authors"], segment["segment"]))
-    return Snapshot(version, release, clustering, shown, counts, labels, history)
+    counts, labels = counts_of(release["counts"])
+    return Snapshot(version, release, view["segments"], view["clusterings"], view["placing"], counts, labels)
 
 
-def _counts(database: Database[Document], release: Document) -> tuple[dict[int, int], dict[str, int]]:
-    """Released rows a segment and a mood."""
-    found = release.get("counts")
-    if found is None:
-        # Written before releases were counted as they are made.
-        rows = chain.from_iterable(row_parts(database, release["_id"], release["authors"]))
-        found = count_rows((row["segment"], row["sentiment_label"]) for row in rows)
+def complete_view(database: Database[Document]) -> None:
+    """Write the view of the current release where an earlier version of this package made it without one.
+
+    For whoever may read all of the database; the API reads releases only and finds it there.
+    """
+    release = ReleaseStore(database).current()
+    if release is None or read_snapshot(database, release.version) is not None:
+        return
+    rows = chain.from_iterable(row_parts(database, release.version, release.authors))
+    counted = count_rows((row["segment"], row[COUNTED[1]]) for row in rows)
+    view = view_of(database, release.clustering, counts_of(counted)[0], release.k_anonymity)
+    if view is not None:
+        database[VIEWS].replace_one({"_id": release.version}, view, upsert=True)
+        database.releases.update_one({"_id": release.version}, {"$set": {"counts": counted}})
+
+
+def counts_of(counted: Sequence[Sequence[Any]]) -> tuple[dict[int, int], dict[str, int]]:
+    """Released rows by segment and by mood, from what `store.count_rows` counted."""
     counts: dict[int, int] = {}
     labels: dict[str, int] = {}
-    for segment, label, authors in found:
+    for segment, label, authors in counted:
         counts[segment] = counts.get(segment, 0) + authors
         labels[label or NOT_KNOWN] = labels.get(label or NOT_KNOWN, 0) + authors
     return counts, labels
+
+
+def view_of(database: Database[Document], clustering: str, counts: Mapping[int, int], k: int) -> Document | None:
+    """Everything small that a release shows, made of a clustering and its segments; None if that is not there.
+
+    Args:
+        database: with the clusterings and their segments.
+        clustering: the version that the release is made of.
+        counts: released rows by segment; a segment with fewer than `k` is not shown.
+        k: fewest authors of a group.
+    """
+    document = database.clusterings.find_one({"_id": clustering})
+    if document is None:
+        return None
+    # Not what readers may never learn of: of nights before, what is shown of them alone.
+    history = list(
+        database.clusterings.find({"complete": True, "created": {"$lte": document["created"]}}, {"centroids": 0})
+        .sort("created", DESCENDING)
+        .limit(HISTORY)
+    )
+    shown = [
+        {**public_segment(segment, counts, document, history), "nights": nights_of(segment["segment"], history, k)}
+        for segment in database.segments.find({"version": clustering})
+        if counts.get(int(segment["segment"]), 0) >= k
+    ]
+    shown.sort(key=lambda segment: (-segment["authors"], segment["segment"]))
+    return {
+        "segments": shown,
+        "clusterings": [public_clustering(entry, k) for entry in history],
+        "placing": placing(document, [segment["segment"] for segment in shown]),
+    }
+
+
+def public_clustering(document: Document, k: int) -> Document:
+    """A clustering as it is shown: when, how many segments and why, and its elbow to three digits."""
+    moved = document.get("moved_authors")
+    return {
+        "version": document["_id"],
+        "created": document["created"].isoformat(),
+        "k": int(document["k"]),
+        "authors": roughly(document["authors"], k),
+        "features": list(document["features"]),
+        "elbow": [
+            {name: None if row.get(name) is None else significant(row[name], 3) for name in _ELBOW}
+            | {"k": int(row["k"])}
+            for row in document["sweep"]
+        ],
+        "faults": list(document["faults"]),
+        "moved_authors": None if moved is None else round(moved, 2),
+    }
+
+
+def placing(clustering: Document, segments: Sequence[int]) -> Document:
+    """What places an account among the shown segments: scaler and centres, to two digits and steps of 0.1.
+
+    Whoever asks often enough learns them; so they are made as coarse as the fingerprints on the page, and hold nothing
+    of a segment that is not shown.
+    """
+    scaler = [
+        {name: significant(value) if isinstance(value, float) else value for name, value in asdict(column).items()}
+        for column in Scaler.from_json(clustering["scaler"]).columns
+    ]
+    rows = dict(zip(clustering["segments"], clustering["centroids"], strict=True))
+    return {
+        "scaler": scaler,
+        "segments": list(segments),
+        "centroids": [[round(value, 1) for value in rows[number]] for number in segments],
+    }
 
 
 def step_for(authors: int) -> float:
@@ -191,7 +275,7 @@ def _fingerprint(number: int, clustering: Document, not_known: Sequence[str]) ->
     ]
 
 
-def segment_history(number: int, history: Sequence[Document], k: int) -> list[Document]:
+def nights_of(number: int, history: Sequence[Document], k: int) -> list[Document]:
     """The nights of a segment in which it had at least `k` authors, the oldest first."""
     nights = []
     for entry in reversed(history):

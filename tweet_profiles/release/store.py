@@ -1,13 +1,14 @@
 """Releases in MongoDB: what the API, exports, notebooks and plots read of authors, written as one version at a time.
 
-What belongs here: documents and the order in which they are written. What does not: how rows are made anonymous
-(`anonymise`, `timelines`).
+What belongs here: documents and the order in which they are written. What does not: what is in them (`make`, and what
+that calls).
 
 Collections:
     releases           one document a release: {_id: version, created, clustering, model_version, k_anonymity,
                        l_diversity, authors, withheld or null, groups, smallest_group, counts, complete}; counts are
                        [segment, mood or null, rows] of each that occur together
     released_profiles  {_id: "version/number", release, ... RELEASED_PROFILES ...}; numbers in random order
+    released_segments  {_id: version, segments, clusterings, placing}: everything small that a release shows (`shown`)
     timelines          {_id, release, segment or null for everybody, day, period, tweets, authors, ...}
     state              {_id: "release", version}: the pointer. It moves last: a reader who follows it finds a release
                        complete, and whoever is killed before leaves readers on the old one.
@@ -30,17 +31,15 @@ from pymongo.database import Database
 from tweet_profiles.contracts import RELEASED_PROFILES
 from tweet_profiles.database.unreleased import note_release
 from tweet_profiles.errors import DatabaseError
-from tweet_profiles.profiles.buckets import FIELDS
-from tweet_profiles.profiles.store import ProfileStore
-from tweet_profiles.release.anonymise import DIVERSITY, Anonymised, anonymise, facts_of, typed
+from tweet_profiles.release.anonymise import DIVERSITY, Anonymised, typed
 from tweet_profiles.release.counts import told
-from tweet_profiles.release.timelines import timelines
 
 log = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
 
 POINTER = "release"
+VIEWS = "released_segments"
 CHUNK = 2_000
 PART = 5_000
 COUNTED = ("segment", "sentiment_label")
@@ -129,13 +128,27 @@ class ReleaseStore:
         self,
         anonymised: Anonymised,
         timeline_rows: list[Document],
+        view: Document,
         *,
         clustering: str,
         model_version: str,
         k: int,
         diversity: int = DIVERSITY,
     ) -> str:
-        """Store a release beside the current one; readers do not see it until `switch`. Returns its version."""
+        """Store a release beside the current one; readers do not see it until `switch`.
+
+        Args:
+            anonymised: the rows.
+            timeline_rows: of `timelines`.
+            view: everything small that it shows, see `shown.view_of`.
+            clustering: what it was made of.
+            model_version: of the model that scored the tweets.
+            k: authors a group, at least.
+            diversity: different moods a group, at least.
+
+        Returns:
+            Its version.
+        """
         self.prepare()
         moment = datetime.now(UTC)
         version = f"r{moment:%Y%m%dT%H%M%S%f}{secrets.token_hex(3)}"
@@ -150,12 +163,12 @@ class ReleaseStore:
             "withheld": told(anonymised.withheld, k),
             "groups": anonymised.groups,
             "smallest_group": anonymised.smallest_group,
-            "counts": count_rows(zip(*(_plain(anonymised.frame[name]) for name in COUNTED), strict=True)),
+            "counts": count_rows(zip(*(plain(anonymised.frame[name]) for name in COUNTED), strict=True)),
             "complete": False,
         }
         self.database.releases.insert_one(document)
         names = list(anonymised.frame.columns)
-        columns = [_plain(anonymised.frame[name]) for name in names]
+        columns = [plain(anonymised.frame[name]) for name in names]
         for start in range(0, len(anonymised.frame), CHUNK):
             self.database.released_profiles.insert_many(
                 [
@@ -166,6 +179,7 @@ class ReleaseStore:
                 ],
                 ordered=False,
             )
+        self.database[VIEWS].insert_one({"_id": version, **view})
         for start in range(0, len(timeline_rows), CHUNK):
             self.database.timelines.insert_many(
                 [
@@ -200,7 +214,8 @@ class ReleaseStore:
     def _drop_before(self, current: str, previous: str | None) -> None:
         """Drop what is older than the current release, but the previous one; what is newer is being written."""
         # Versions sort by time. Rows go first: a killed drop leaves the documents by which it is found again.
-        for name, field in (("released_profiles", "release"), ("timelines", "release"), ("releases", "_id")):
+        dropped_by = {"released_profiles": "release", "timelines": "release", VIEWS: "_id", "releases": "_id"}
+        for name, field in dropped_by.items():
             dropped = self.database[name].delete_many({field: {"$lt": current, "$ne": previous}})
             if name == "releases" and dropped.deleted_count:
                 log.info("dropped old releases", releases=dropped.deleted_count)
@@ -229,69 +244,8 @@ def row_id(version: str, number: int) -> str:
     return f"{version}/{number:09d}"
 
 
-def make_release(
-    database: Database[Document], clustering: str, *, model_version: str, k: int
-) -> tuple[str, Anonymised]:
-    """Anonymise all grouped authors of a clustering and store the release, without switching to it.
-
-    Args:
-        database: with profiles and the assignments of `clustering`.
-        clustering: the version that readers use.
-        model_version: of the model that scored the tweets.
-        k: authors a group, at least.
-
-    Returns:
-        The release's version, and what is in it; authors who were not grouped yet count as withheld.
-    """
-    profiles = ProfileStore(database).frame()
-    segment, confidence = _assignments(database, clustering, profiles["author_key"])
-    grouped = segment >= 0
-    chosen = profiles[grouped].reset_index(drop=True)
-    result = anonymise(facts_of(chosen, segment[grouped], confidence[grouped]), k=k)
-    result = Anonymised(
-        result.frame, result.withheld + int((~grouped).sum()), result.groups, result.smallest_group, result.row_of
-    )
-    shown = result.row_of >= 0
-    of_author = pd.Series(segment[grouped][shown], index=chosen["author_key"][shown].astype(object))
-    rows = timelines(_tweets(database, of_author), k)
-    version = ReleaseStore(database).write_version(
-        result, rows, clustering=clustering, model_version=model_version, k=k, diversity=min(DIVERSITY, k)
-    )
-    return version, result
-
-
-def _assignments(database: Database[Document], clustering: str, authors: pd.Series) -> tuple[Any, Any]:
-    """Segment (-1 if none) and confidence of each author."""
-    field = f"assignments.{clustering}"
-    found = {
-        profile["_id"]: profile["assignments"][clustering]
-        for profile in database.profiles.find({field: {"$exists": True}}, {field: 1})
-    }
-    rows = [found.get(author, {"segment": -1, "confidence": 0.0}) for author in authors]
-    frame = pd.DataFrame(rows, columns=["segment", "confidence"])
-    return frame["segment"].to_numpy("int64"), frame["confidence"].to_numpy("float64")
-
-
-def _tweets(database: Database[Document], segment_of: pd.Series) -> pd.DataFrame:
-    """The tweets of released authors, as `timelines` takes them."""
-    places = {author: place for place, author in enumerate(segment_of.index)}
-    chosen = [FIELDS.index(name) for name in ("created_hour", "sentiment", "label", "is_retweet")]
-    rows = [
-        (places[author], *(row[place] for place in chosen))
-        for author, bucket in ProfileStore(database).buckets()
-        if author in places
-        for row in bucket.rows
-    ]
-    frame = pd.DataFrame(rows, columns=["author", "day", "sentiment", "label", "is_retweet"])
-    frame["day"] = pd.to_datetime(frame["day"] * 3600, unit="s", utc=True).dt.floor("D")
-    frame["sentiment"] = frame["sentiment"].astype("float64")
-    frame["label"] = frame["label"].astype("category")
-    # As in a profile: what is not known to be a retweet is its author's own.
-    own = frame.pop("is_retweet").map(lambda flag: flag is not True).astype(bool)
-    return frame.assign(own=own, segment=segment_of.to_numpy()[frame["author"].to_numpy("int64")])
-
-
-def _plain(column: pd.Series) -> list[Any]:
+def plain(column: pd.Series) -> list[Any]:
+    """A column's values as MongoDB takes them, None where missing."""
     return [None if pd.isna(value) else value for value in column.astype(object).tolist()]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from pymongo.database import Database
 
 from tweet_profiles.contracts import CLIENT_KINDS, PARTS_OF_DAY
+from tweet_profiles.release.shown import counts_of, view_of
 from tweet_profiles.release.store import ReleaseStore, count_rows
 from tweet_profiles.segments.features import DEFAULT_FEATURES, FEATURES, ScaledFeature, Scaler
 
@@ -95,6 +96,9 @@ def write_release(
          "k_anonymity": K, "l_diversity": 2, "authors": groups * K, "withheld": 3, "groups": groups,
          "smallest_group": K, "counts": counts, "complete": True}
     )  # fmt: skip
+    view = view_of(database, clustering, counts_of(counts)[0], K)
+    assert view is not None
+    database.released_segments.insert_one({"_id": version, **view})
     group_of = random.permutation(groups * K) // K
     for start in range(0, groups * K, 5_000):
         database.released_profiles.insert_many(

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from tweet_profiles.api.reader import SORTS
 from tweet_profiles.api.table import COLUMNS
-from tweet_profiles.release.shown import segment_history, step_for
+from tweet_profiles.release.shown import nights_of, step_for
 from tweet_profiles_tests.api.seed import NAMES, K
 from tweet_profiles_tests.api.served import Api
 from tweet_profiles_tests.conftest import Command
@@ -174,7 +174,7 @@ def test_nights_in_which_a_segment_was_too_small_are_not_shown(api: Api) -> None
         {**oldest, "_id": f"v{number}", "shares": {"1": share}, "authors": 100}
         for number, share in enumerate((0.04, 0.05, 0.5))
     ]
-    shown = segment_history(1, nights, K)
+    shown = nights_of(1, nights, K)
     assert [night["version"] for night in shown] == ["v2", "v1"]
     assert all(night["authors"] >= K for night in shown)
 

@@ -10,7 +10,8 @@ from tweet_profiles.home import Home
 from tweet_profiles.notebooks import NotebookError, run_notebook
 from tweet_profiles.orchestration.assets.segment_report import NOTEBOOK, segment_report
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
-from tweet_profiles.release.store import ReleaseStore, make_release
+from tweet_profiles.release.make import make_release
+from tweet_profiles.release.store import ReleaseStore
 from tweet_profiles_tests.segments.made import KINDS, made_profiles, night, save
 
 

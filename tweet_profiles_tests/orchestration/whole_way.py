@@ -33,7 +33,8 @@ from tweet_profiles.orchestration.assets.scaled_features import correlation_plot
 from tweet_profiles.privacy.generalise import to_scored
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.release.anonymise import Anonymised
-from tweet_profiles.release.store import Release, ReleaseStore, make_release
+from tweet_profiles.release.make import make_release
+from tweet_profiles.release.store import Release, ReleaseStore
 from tweet_profiles.segments.features import build_features, describe_features
 from tweet_profiles.segments.pipeline import ClusterConfig, ClusterResult, cluster
 from tweet_profiles.segments.store import SegmentStore

@@ -24,8 +24,9 @@ from tweet_profiles.release.anonymise import GRID, Anonymised, anonymise, facts_
 from tweet_profiles.release.attack import attack
 from tweet_profiles.release.counts import beside, in_words, roughly, told
 from tweet_profiles.release.files import export, safe_cell
+from tweet_profiles.release.make import make_release
 from tweet_profiles.release.shown import read_snapshot
-from tweet_profiles.release.store import ReleaseStore, make_release
+from tweet_profiles.release.store import ReleaseStore
 from tweet_profiles_tests.conftest import Command
 from tweet_profiles_tests.segments.made import made_profiles, night, save
 

@@ -13,7 +13,8 @@ from tweet_profiles.orchestration.resources import HomeResource, ModelResource, 
 from tweet_profiles.release.anonymise import smallest_class
 from tweet_profiles.release.counts import in_words
 from tweet_profiles.release.files import export
-from tweet_profiles.release.store import ReleaseStore, make_release
+from tweet_profiles.release.make import make_release
+from tweet_profiles.release.store import ReleaseStore
 from tweet_profiles.segments.store import SegmentStore
 
 NAME = "released_profiles"

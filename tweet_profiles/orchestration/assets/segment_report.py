@@ -11,7 +11,7 @@ from tweet_profiles.extras import is_installed
 from tweet_profiles.notebooks import run_notebook
 from tweet_profiles.orchestration.assets.metadata import OWNERS
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
-from tweet_profiles.release.shown import read_snapshot
+from tweet_profiles.release.shown import complete_view, read_snapshot
 
 NAME = "segment_report"
 NOTEBOOK = "03_reading_segments"
@@ -35,6 +35,7 @@ NOTEBOOK = "03_reading_segments"
 def segment_report(home: HomeResource, mongo: MongoResource) -> dg.MaterializeResult:
     """Run the notebook and attach it."""
     with mongo.database() as database:
+        complete_view(database)
         current = read_snapshot(database)
     if current is None:
         raise dg.Failure("there is no release yet: materialize released_profiles first", allow_retries=False)
@@ -45,7 +46,7 @@ def segment_report(home: HomeResource, mongo: MongoResource) -> dg.MaterializeRe
     return dg.MaterializeResult(
         metadata={
             "release": current.version,
-            "clustering": current.clustering["_id"],
+            "clustering": current.clustering["version"],
             "segments": len(current.segments),
             "report": dg.MetadataValue.md(rendered.markdown),
             "page": dg.MetadataValue.path(rendered.page),
