@@ -28,7 +28,7 @@ def api(mongodb_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_the_api_and_the_page_answer_from_releases_alone(api: Api) -> None:
     paths = ["overview", "segments", "segments/0", "segments/0/members", "segments/0/brief", "segments/0/history",
-             "clusterings", "clusterings/current", "profiles", "timelines", "profiles.csv"]  # fmt: skip
+             "clusterings", "clusterings/current", "profiles", "timelines", "/", "/segments/0"]  # fmt: skip
     assert {path: api.get(path, "operator").status for path in paths} == dict.fromkeys(paths, 200)
     placed = api.post("assign", {"accounts": [{"followers": 100.0}, {}]})
     assert placed.status == 200 and len(placed.json()["assignments"]) == 2
