@@ -17,7 +17,7 @@ from tweet_profiles.api import table as module
 from tweet_profiles.api.reader import SORTS, Reader, filter_of
 from tweet_profiles.api.table import Tables, load
 from tweet_profiles.release import store as release
-from tweet_profiles.release.shown import NOT_KNOWN
+from tweet_profiles.release.shown import NOT_KNOWN, complete_view
 from tweet_profiles_tests.api.seed import switch, write_release
 
 Store = Database[dict[str, Any]]
@@ -131,6 +131,8 @@ def test_a_release_is_counted_as_its_rows_are_with_or_without_stored_counts(
     for number, unset in enumerate(({}, {"counts": 1})):
         if unset:
             database.releases.update_one({"_id": version}, {"$unset": unset})
+            database.state.update_one({"_id": "release"}, {"$set": {"version": version}}, upsert=True)
+            complete_view(database)
         monkeypatch.setattr(Reader, "_snapshots", OrderedDict())
         snapshot = Reader(database).snapshot(version)
         assert (snapshot.counts, snapshot.labels) == wanted, number
