@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from tweet_profiles.errors import InputError, SettingError
-from tweet_profiles.landing.tweets import BadRecord, Converted, Tweet, author_id_of
+from tweet_profiles.landing.tweets import AUTHOR_COUNTS, FLAGS, TWEET_COUNTS, BadRecord, Converted, Tweet, author_id_of
 from tweet_profiles.sources.formats import x
 from tweet_profiles.sources.formats.known import ADDRESS, AUTHOR_CELL, KNOWN, NOT_TWEETS, Export
 from tweet_profiles.sources.formats.records import FIELDS, ReadOptions, Record, Shape
@@ -28,7 +28,17 @@ from tweet_profiles.sources.formats.times import (
     numeric_order,
     zone_of,
 )
-from tweet_profiles.sources.formats.values import account_of, handle_of, identifier, is_missing, status_id, token_of
+from tweet_profiles.sources.formats.values import (
+    account_of,
+    count_of,
+    flag_of,
+    handle_of,
+    identifier,
+    is_missing,
+    language_of,
+    status_id,
+    token_of,
+)
 from tweet_profiles.sources.formats.x import convert
 
 __all__ = ["FIELDS", "ReadOptions", "Reading", "Record", "convert", "recognise"]
@@ -136,11 +146,26 @@ def _check_options(options: ReadOptions) -> None:
     unknown = (set(options.columns) | set(options.constants)) - set(FIELDS)
     if unknown:
         raise SettingError(f"{', '.join(sorted(unknown))}: no such field; the fields are {', '.join(FIELDS)}")
+    for name, value in options.constants.items():
+        _check_constant(name, value)
     if "id" in options.constants:
         raise SettingError("--value id: one id for all would leave one tweet; have ids made with --make-ids")
     pattern = options.date_format
     if pattern is not None and pattern not in ORDERS and "%" not in pattern:
         raise SettingError(f"--date-format {pattern}: give dmy, mdy, ymd or a pattern such as %d.%m.%Y %H:%M")
+
+
+def _check_constant(name: str, value: str) -> None:
+    """Refuse what a field cannot have, where records would leave it unknown."""
+    try:
+        if name == "lang" and language_of(value) is None:
+            raise SettingError("--value lang: give the tag of a language, such as en")
+        if name in (*FLAGS, "verified", "protected") and flag_of(value, name) is None:
+            raise SettingError(f"--value {name}: give true or false")
+        if name in (*TWEET_COUNTS, *AUTHOR_COUNTS) and count_of(value, name) is None:
+            raise SettingError(f"--value {name}: give a whole number")
+    except BadRecord as error:
+        raise SettingError(f"--value {name}: {error}") from None
 
 
 def _reading_of_x(kind: str, values: Sequence[Any], options: ReadOptions, source: str) -> Reading:
@@ -248,6 +273,7 @@ def _reading_of_tool(
         table=shape == "table",
         escaped_newlines=export is not None and export.escaped_newlines,
     )
+    mapped = _without_others(mapped, values, options)
     _refuse_missing(mapped, values, present, source, options, shape, header)
     mapped, notes = _with_times(mapped, values, options, source)
     mapped, more = _with_authors(mapped, values, options, source)
@@ -262,15 +288,36 @@ def _reading_of_tool(
             raise BadRecord("is an error answer, not a tweet")
         return Converted(tweets=[mapped.tweet(value)])
 
-    used = {part for several in paths.values() for path in several for part in path.split(" + ")}
+    used = {part for several in mapped.paths.values() for path in several for part in path.split(" + ")}
     return Reading(
         name=_name(export, shape),
-        columns={name: ", else ".join(several) for name, several in paths.items() if name in FIELDS},
-        unused=tuple(column for column in _own_columns(present, shape) if not _is_used(column, used)),
+        columns={name: ", else ".join(several) for name, several in mapped.paths.items() if name in FIELDS},
+        unused=tuple(column for column in _own_columns(present, shape, header) if not _is_used(column, used)),
         missing=tuple(name for name in FIELDS if not _is_told(name, mapped)),
-        notes=(*notes, *more, *ids),
+        notes=(*notes, *more, *ids, *_unreadable(mapped, values)),
         _convert=read,
     )
+
+
+def _without_others(mapped: Mapped, values: Sequence[Mapping[str, Any]], options: ReadOptions) -> Mapped:
+    """Leave out columns of flags that count something: retweets 3, replies 12."""
+    others = set()
+    for name in set(FLAGS) & mapped.paths.keys() - options.columns.keys():
+        cells = [cell for value in values if (cell := mapped.cell(value, name)) is not None]
+        if sum(_is_number(cell) for cell in cells) > len(cells) / 5:
+            others.add(name)
+    return replace(mapped, paths={name: paths for name, paths in mapped.paths.items() if name not in others})
+
+
+def _is_number(cell: Any) -> bool:
+    return str(cell).strip().removesuffix(".0") not in ("0", "1") and str(cell).strip().removesuffix(".0").isdigit()
+
+
+def _unreadable(mapped: Mapped, values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence on each field whose cells often tell nothing."""
+    unread = Counter(name for value in values for name in mapped.unreadable(value))
+    of = f"of the first {len(values):,} records: unknown there"
+    return [f"{name} cannot be read in {count:,} {of}" for name, count in unread.items()]
 
 
 def _name(export: Export | None, shape: Shape) -> str:
@@ -278,15 +325,18 @@ def _name(export: Export | None, shape: Shape) -> str:
 
 
 def _present(values: Sequence[Mapping[str, Any]], shape: Shape, header: Sequence[str] | None) -> list[str]:
-    """The paths that a file has: its columns, or the keys of the first records, nested ones too."""
+    """The paths that a file has: its columns, or the keys of the first records, and what is nested in them."""
+    nested = dict.fromkeys(path for value in values[:LOOKED_AT] for path in paths_of(value) if path not in value)
     if header is not None:
-        return list(header)
+        return list(dict.fromkeys([*header, *nested]))
     if shape == "table":
         return [str(key) for key in values[0]] if values else []
     return list(dict.fromkeys(path for value in values[:LOOKED_AT] for path in paths_of(value)))
 
 
-def _own_columns(present: Sequence[str], shape: Shape) -> list[str]:
+def _own_columns(present: Sequence[str], shape: Shape, header: Sequence[str] | None) -> Sequence[str]:
+    if header is not None:
+        return header
     return [path for path in present if shape == "table" or "." not in path]
 
 
@@ -562,20 +612,37 @@ def _with_authors(
             f"{source}: {mapped.paths['author_handle'][0]} counts the rows and names no author: name the column that "
             "does with --column author_handle=NAME"
         )
-    return replace(mapped, by_handle=True), [
-        "authors are known by handle alone: they are not joined with those of files that tell ids"
-    ]
+    mapped = replace(mapped, by_handle=True)
+    _refuse_display_names(mapped, values, source)
+    return mapped, ["authors are known by handle alone: they are not joined with those of files that tell ids"]
+
+
+def _refuse_display_names(mapped: Mapped, values: Sequence[Mapping[str, Any]], source: str) -> None:
+    """Display names that happen to have a handle's form would be taken for other people's handles."""
+    column = next(iter(mapped.paths.get("author_handle", ())), None)
+    cells = [cell for value in values if column and (cell := mapped.cell(value, "author_handle")) is not None]
+    names = sum(handle_of(cell) is None and account_of(cell) is None for cell in cells)
+    if names > len(cells) / 2:
+        raise InputError(
+            f"{source}: {column} holds names, not handles (at most 15 letters, digits and underscores), and two people "
+            "may have one name: name the column of handles with --column author_handle=NAME, or of ids with "
+            "--column author_id=NAME; without either there are no profiles"
+        )
 
 
 def _author_id(mapped: Mapped, value: Mapping[str, Any]) -> bool:
+    try:
+        mapped.author_number(value)
+    except BadRecord:
+        pass
+    else:
+        return True
     try:
         author = replace(mapped, by_handle=False).author(value)
     except BadRecord:
         return False
     account = account_of(mapped.cell(value, AUTHOR_CELL)) or {}
-    return mapped.cell(value, "author_id") is not None or any(
-        str(account.get(name)) == author for name in ("id", "id_str", "rest_id", "user_id", "userId")
-    )
+    return any(str(account.get(name)) == author for name in ("id", "id_str", "rest_id", "user_id", "userId"))
 
 
 def _with_ids(

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from tweet_profiles.contracts import VERIFIED_KINDS
 from tweet_profiles.landing.tweets import AUTHOR_COUNTS, Author, BadRecord, Converted, Tweet, author_id_of
 from tweet_profiles.sources.formats.times import (
+    CLOCK_TOLERANCE,
     FIRST_TWEET,
     STRICT,
     Moment,
@@ -244,7 +245,8 @@ def put_counts(result: Any, name: str, metrics: Any, wanted: Sequence[str]) -> N
 def put_author(result: Tweet, user: Mapping[str, Any], counts: Any, reader: TimeReader = STRICT) -> None:
     """Set what is kept of the author.
 
-    An account's time from before X existed, as X gives it for some suspended accounts (1970), is unknown.
+    An account's time from before X existed, as X gives it for some suspended accounts (1970), or from after now is
+    unknown.
 
     Raises:
         BadRecord: naming what cannot be read.
@@ -252,7 +254,7 @@ def put_author(result: Tweet, user: Mapping[str, Any], counts: Any, reader: Time
     author: Author = {}
     if not is_missing(user.get("created_at")):
         made = reader.read(user["created_at"], "the account's time of creation").at
-        if made >= FIRST_TWEET:
+        if FIRST_TWEET <= made <= datetime.now(UTC) + CLOCK_TOLERANCE:
             author["created_at"] = format_time(made)
     for name in ("verified", "protected"):
         value = user.get(name)

@@ -411,7 +411,8 @@ KNOWN: tuple[Export, ...] = (
 
 USUAL: Paths = _paths(
     id=(
-        "id_str | tweet_id | status_id | tweetid | tweet_id_str | post_id | id | ids | status_id_str | message_id"
+        "id_str | tweet_id | status_id | twitter_id | tweetid | tweet_id_str | post_id | id | ids | status_id_str"
+        " | message_id"
         " | imported_id | tweet.id | nr | no | number | index | unnamed_0 | row | row_number"
     ),
     address=(

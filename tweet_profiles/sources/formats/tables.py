@@ -7,10 +7,12 @@ own module).
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tweet_profiles.contracts import VERIFIED_KINDS
 from tweet_profiles.landing.tweets import AUTHOR_COUNTS, FLAGS, TWEET_COUNTS, BadRecord, Tweet, author_id_of
 from tweet_profiles.sources.formats.form import (
     author_of,
@@ -45,6 +47,8 @@ from tweet_profiles.sources.formats.values import (
     token_of,
 )
 
+_NUMBER_LIKE = re.compile(r"\d+(?:[eE]\d+)?")
+_RTWEET_ID = re.compile(r"x\d{1,19}")
 MAX_DEPTH = 4
 """Keys that lie deeper than this in JSON are not looked at when columns are found by their usual names."""
 
@@ -116,7 +120,9 @@ def usual_paths(present: Sequence[str], values: Sequence[Mapping[str, Any]]) -> 
     One column a field, the first in which the sample has a value: a record that lacks its id must not get another
     column's. Texts and what is looked up for its being there may stand in several.
     """
-    spelt = {usual_name(path): path for path in reversed(present)}
+    # A name that is usual as it stands goes before one that only resembles it: MongoDB's _id is no id of a tweet.
+    exact_first = sorted(present, key=lambda path: usual_name(path) != path.strip().lower())
+    spelt = {usual_name(path): path for path in reversed(exact_first)}
     found: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()
     for name, candidates in USUAL.items():
@@ -201,7 +207,15 @@ class Mapped:
         if not self.by_handle:
             if told is None and account is not None:
                 return author_of(account)
-            return identifier(told, "its author's id")
+            try:
+                return self.author_number(record)
+            except BadRecord:
+                # Another author's id is no better known for this one's being spoilt; the handle still tells who it is.
+                cells = [] if told is None else [*self.cells(record, "author_handle"), told]
+                handle = next((found for cell in cells if (found := handle_of(cell))), None)
+                if handle is None or _NUMBER_LIKE.fullmatch(handle):
+                    raise
+                return author_id_of(handle)
         handles = [*self.cells(record, "author_handle"), *self.cells(record, AUTHOR_CELL)]
         if account is not None:
             handles = [account.get(name) for name in ("screen_name", "username", "userName", "screenName")]
@@ -214,9 +228,18 @@ class Mapped:
             raise BadRecord("its author is no handle: a handle has at most 15 letters, digits and underscores")
         raise BadRecord("its author is missing")
 
+    def author_number(self, record: Mapping[str, Any]) -> str:
+        """The author's id from its own column. Raises BadRecord if there is none."""
+        return identifier(self._id(record, "author_id"), "its author's id")
+
+    def _id(self, record: Mapping[str, Any], name: str) -> Any:
+        """An id's cell; rtweet writes x before ids, so that no program takes them for numbers."""
+        cell = self.cell(record, name)
+        return cell[1:] if isinstance(cell, str) and _RTWEET_ID.fullmatch(cell) and self.kind == "rtweet" else cell
+
     def tweet_id(self, record: Mapping[str, Any]) -> str:
         """The tweet's id, from its own column or its page's address. Raises BadRecord if there is none."""
-        told = self.cell(record, "id")
+        told = self._id(record, "id")
         if told is None:
             told = next((found for cell in self.cells(record, ADDRESS) if (found := status_id(cell))), None)
         return identifier(status_id(told) or told, "its id")
@@ -237,13 +260,12 @@ class Mapped:
         tweet_id = (
             made_id(self.kind, author_id, format_time(created.at), text) if self.make_ids else self.tweet_id(record)
         )
-        observed = self.cell(record, "observed_at")
         result = start(
             tweet_id,
             author_id,
             text,
             created,
-            None if observed is None else self.other_times.read(observed, "the time of observation").at,
+            self._other_time(record, "observed_at"),
         )
         self._put_facts(result, record)
         self._put_account(result, record)
@@ -281,8 +303,8 @@ class Mapped:
         if text.startswith("RT @") or not isinstance(result.get("is_retweet"), bool):
             result["is_retweet"] = text.startswith("RT @")
         if result["is_retweet"]:
-            original = self.cell(record, "original_author_id")
-            if original is not None:
+            original = self._id(record, "original_author_id")
+            with suppress(BadRecord):
                 result["original_author_id"] = identifier(original, "the original's author")
         else:
             counts = {name: self._count(record, name) for name in TWEET_COUNTS}
@@ -300,20 +322,42 @@ class Mapped:
 
     def _put_account(self, result: Tweet, record: Mapping[str, Any]) -> None:
         user: dict[str, Any] = {name: self._flag(record, name) for name in ("verified", "protected")}
-        user["created_at"] = self.cell(record, "account_created_at")
+        user["created_at"] = self._other_time(record, "account_created_at")
         user["verified_type"] = self.cell(record, "verified_type")
+        kind = str(self.cell(record, "verified")).strip().lower()
+        if kind in VERIFIED_KINDS and kind != "none":
+            user["verified"], user["verified_type"] = True, kind
         if is_present(self.cell(record, "blue")) and is_missing(user["verified_type"]):
             user["verified"], user["verified_type"] = True, "blue"
         counts = {name: self._count(record, name) for name in AUTHOR_COUNTS}
         put_author(result, user, counts, self.other_times)
 
+    def unreadable(self, record: Mapping[str, Any]) -> list[str]:
+        """The fields of a record that hold something which tells nothing, so that they are unknown."""
+        readers = (
+            *((name, self._flag) for name in (*FLAGS, "verified", "protected")),
+            *((name, self._count) for name in (*TWEET_COUNTS, *AUTHOR_COUNTS)),
+            *((name, self._other_time) for name in ("observed_at", "account_created_at")),
+        )
+        return [name for name, read in readers if self.cell(record, name) is not None and read(record, name) is None]
+
     def _flag(self, record: Mapping[str, Any], name: str) -> bool | None:
         cell = self.cell(record, name)
-        return None if cell is None else flag_of(cell, name)
+        with suppress(BadRecord):
+            return None if cell is None else flag_of(cell, name)
+        return None
 
     def _count(self, record: Mapping[str, Any], name: str) -> int | None:
         cell = self.cell(record, name)
-        return None if cell is None else count_of(cell, name)
+        with suppress(BadRecord):
+            return None if cell is None else count_of(cell, name)
+        return None
+
+    def _other_time(self, record: Mapping[str, Any], name: str) -> datetime | None:
+        cell = self.cell(record, name)
+        with suppress(BadRecord):
+            return None if cell is None else self.other_times.read(cell, name).at
+        return None
 
     def _history(self, record: Mapping[str, Any]) -> list[Any]:
         cell = self.cell(record, "edits")

@@ -24,7 +24,15 @@ from tweet_profiles.sources.formats.form import (
     start,
 )
 from tweet_profiles.sources.formats.times import STRICT
-from tweet_profiles.sources.formats.values import client_of, count_of, hashtags, identifier, is_missing, text_of
+from tweet_profiles.sources.formats.values import (
+    client_of,
+    count_of,
+    hashtags,
+    identifier,
+    is_missing,
+    listed,
+    text_of,
+)
 
 _REPLY = ("in_reply_to_status_id_str", "in_reply_to_user_id_str", "in_reply_to_status_id", "in_reply_to_user_id")
 
@@ -59,7 +67,9 @@ def from_v1(tweet: Mapping[str, Any], *, observed_at: datetime | None = None, ow
     )
     told = extended.get("entities") or content.get("entities")
     entities = mapping(told)
-    result["hashtags"] = hashtags(entry.get("text") for entry in dicts(entities.get("hashtags")))
+    listed_beside = content.get("hashtags") if told is None else None  # as tools write it that leave entities out
+    tags = listed(listed_beside) if listed_beside is not None else listed(dicts(entities.get("hashtags")))
+    result["hashtags"] = hashtags(tags)
     put_language(result, content.get("lang"))
     put_source(result, client_of(tweet.get("source")))
     retweet = bool(retweeted) or (result.get("text") or "").startswith("RT @")

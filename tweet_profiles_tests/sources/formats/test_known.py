@@ -416,3 +416,28 @@ def test_flattened_and_plain_json_read_the_same_as_a_table() -> None:
     in_table, in_json = table_tweets(rows), json_tweets(rows)
     assert [tweet["text"] for tweet in in_table] == [tweet["text"] for tweet in in_json]
     assert [tweet["id"] for tweet in in_table] == [tweet["id"] for tweet in in_json]
+
+
+def test_ids_that_rtweet_wrote_with_an_x_before_them_are_the_ids() -> None:
+    row = {
+        "user_id": "x701",
+        "status_id": f"x{tweet_id(1)}",
+        "created_at": TIME,
+        "screen_name": "ann_7",
+        "text": "RT @bob: tea",
+        "is_retweet": "TRUE",
+        "retweet_user_id": "x702",
+    }
+    (tweet,) = table_tweets([row])
+    assert (tweet["id"], tweet["author_id"], tweet["original_author_id"]) == (tweet_id(1), "701", "702")
+
+
+def test_hashtags_that_stand_beside_a_v1_tweet_without_entities_are_its_hashtags() -> None:
+    value = {
+        "id_str": tweet_id(1),
+        "created_at": V1_TIME,
+        "full_text": "a cup",
+        "hashtags": ["Norvella", "tea time"],
+        "user": {"id_str": "701", "screen_name": "ann_7"},
+    }
+    assert json_tweets([value])[0]["hashtags"] == ["norvella"]

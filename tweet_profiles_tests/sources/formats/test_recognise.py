@@ -229,3 +229,95 @@ def test_records_of_another_kind_in_a_file_are_put_aside() -> None:
     others = [{"error": "rate limit"}, [1, 2], "text", None, {"id": "x"}]
     result = converted(read_json([good, *others]), [good, *others])
     assert len(result.tweets) == 1 and len(result.errors) == len(others)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("like_count", "12,0"),
+        ("like_count", "many"),
+        ("like_count", "-1"),
+        ("followers_count", "1.2K"),
+        ("verified", "perhaps"),
+        ("is_reply", "perhaps"),
+        ("account_created_at", "long ago"),
+        ("retweeted_user_id", "1.2E+18"),
+    ],
+)
+def test_a_fact_that_cannot_be_read_is_unknown_and_does_not_cost_the_tweet(column: str, cell: str) -> None:
+    rows = plain_rows(3, text="RT @bob: tea", **{column: ["", cell, ""]})
+    without, unread, _ = table_tweets(rows)
+    same = ("id", "author_id", "created_at", "observed_at")
+    assert {name: value for name, value in unread.items() if name not in same} == {
+        name: value for name, value in without.items() if name not in same
+    }
+    if column != "retweeted_user_id":
+        assert f"{column} cannot be read in 1 of the first 3 records: unknown there" in read_table(rows).notes
+
+
+def test_a_kind_of_verification_where_a_flag_is_expected_tells_both() -> None:
+    author = table_tweets(plain_rows(1, verified="Blue"))[0]["author"]
+    assert author == {"verified": True, "verified_type": "blue"}
+
+
+def test_an_account_made_after_now_has_no_known_age() -> None:
+    rows = plain_rows(2, account_created_at=["2012-01-01T00:00:00Z", "2199-01-01T00:00:00Z"])
+    known, unknown = table_tweets(rows)
+    assert known["author"] == {"created_at": "2012-01-01T00:00:00Z"} and unknown["author"] == {}
+
+
+def test_a_column_of_a_flag_s_name_that_counts_is_no_flag() -> None:
+    rows = plain_rows(5, retweet=["3", "0", "1", "12", "1"])
+    reading = read_table(rows)
+    assert reading.unused == ("retweet",) and not any(tweet["is_retweet"] for tweet in table_tweets(rows))
+
+
+def test_an_author_whose_id_is_spoilt_is_known_by_handle() -> None:
+    rows = plain_rows(3, author_id=["701", "1.2E+18", "1.2E+18"], username=["ann_7", "bob_8", "bob_8"])
+    first, second, third = (tweet["author_id"] for tweet in table_tweets(rows))
+    assert first == "701" and second == third == author_id_of("bob_8")
+
+
+def test_a_column_of_ids_that_holds_some_handles_tells_both() -> None:
+    rows = plain_rows(3, author_id=["701", "NorvellaHelp", "1e18"])
+    reading = read_table(rows)
+    whole = converted(reading, rows)
+    assert [tweet["author_id"] for tweet in whole.tweets] == ["701", author_id_of("norvellahelp")]
+    assert len(whole.errors) == 1
+
+
+def test_display_names_are_refused_even_where_some_have_the_form_of_handles() -> None:
+    rows = [
+        {"id": tweet_id(number), "user_name": name, "text": "tea", "date": TIME}
+        for number, name in enumerate(["Ann Smith", "Bob 🍵", "Citizen", "Dr. Cy"])
+    ]
+    with pytest.raises(InputError, match="user_name holds names, not handles"):
+        read_table(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("lang", "English please"), ("verified", "perhaps"), ("like_count", "some"), ("is_reply", "x")]
+)
+def test_one_value_for_all_that_a_field_cannot_have_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"--value {name}"):
+        read_table(plain_rows(), constants={name: value})
+
+
+def test_the_id_of_a_tweet_goes_before_that_of_a_database() -> None:
+    value = {"_id": {"$oid": "645f0"}, "id": {"$numberLong": tweet_id(1)}, "text": "tea", "author_id": "7"}
+    (tweet,) = json_tweets([value | {"created_at": {"$date": TIME}}])
+    assert (tweet["id"], tweet["created_at"]) == (tweet_id(1), TIME)
+
+
+def test_what_is_nested_in_the_columns_of_a_typed_table_is_found_by_its_usual_name() -> None:
+    row = {
+        "id_str": tweet_id(1),
+        "created_at": TIME,
+        "full_text": "tea",
+        "user": {"id_str": "701", "followers_count": 5},
+        "entities": {"hashtags": [{"text": "Norvella"}]},
+    }
+    reading = read_table([row])
+    (tweet,) = table_tweets([row])
+    assert tweet["author_id"] == "701" and tweet["hashtags"] == ["norvella"]
+    assert tweet["author"] == {"public_metrics": {"followers_count": 5}} and reading.unused == ()
