@@ -33,6 +33,10 @@ _TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+(?:([
 _FIRST_KEY = re.compile(rb"\{\s*(" + _STRING + rb")", re.DOTALL)
 _NO_NUMBER = re.compile(rb"[:\[,]\s*(NaN|-?Infinity)\s*[,\]}]")
 _PIECE = 1 << 20
+_MOST_TRIED = 20
+"""Beginnings that are tried behind a broken object before reading goes on at the next one, sound or not."""
+_SPAN = 64 << 10
+"""Bytes in which an object that begins there has to end, unless longer ones were seen."""
 _SUSPECT = 4 << 20
 """An object longer than this is searched for the beginning of the next one: its end may be missing."""
 
@@ -169,6 +173,7 @@ class _Document:
         self._number, self._ended_broken = 0, False
         self._start: re.Pattern[bytes] | None = None
         self._keys = keys
+        self._longest = 0
 
     def items(self) -> Iterator[Item]:
         """Every object, scalars that stand where objects should, and what is broken."""
@@ -258,6 +263,7 @@ class _Document:
                     lost, searched = True, 0
                 else:
                     self._keys = frozenset(value)
+                    self._longest = max(self._longest, len(content))
                     self._position = end
                     return Record(self._number, "record", value, content.decode())
             size = len(self._buffer) - self._position
@@ -288,10 +294,10 @@ class _Document:
         self._position = end
         return Broken(self._number, "record", reason, content)
 
-    def _end_of(self, start: int) -> int | None:
-        """Where the brackets that open at `start` are closed; None if that is not in the buffer."""
+    def _end_of(self, start: int, limit: int | None = None) -> int | None:
+        """Where the brackets that open at `start` are closed; None if that is not in the buffer, or behind `limit`."""
         depth, position = 0, start
-        for match in _TO_BRACKET.finditer(self._buffer, start):
+        for match in _TO_BRACKET.finditer(self._buffer, start, len(self._buffer) if limit is None else limit):
             if match.start() != position:
                 return None
             position = match.end()
@@ -307,8 +313,11 @@ class _Document:
         """Where, before `end`, the first object begins that is one of this document."""
         if self._start is None:
             return None
-        for match in self._start.finditer(self._buffer, start, end):
-            close = self._end_of(match.start())
+        span = max(_SPAN, 4 * self._longest)
+        for tried, match in enumerate(self._start.finditer(self._buffer, start, end)):
+            if tried == _MOST_TRIED:
+                return match.start()
+            close = self._end_of(match.start(), match.start() + span)
             if close is None:
                 continue
             value = _parsed(self._buffer[match.start() : close])
