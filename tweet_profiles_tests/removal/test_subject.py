@@ -48,7 +48,7 @@ def store(zone: LandingZone, own_database: str, database: Any) -> ProfileStore:
     for key in zone.keys():
         raw = raw_frame(zone.read(key)).frame
         scores = pd.DataFrame({"sentiment": [0.9] * len(raw), "subjectivity": [0.5] * len(raw)}, dtype="float32")
-        scores = scores.assign(label="positive")
+        scores = scores.assign(label="positive", not_scored=None, lang="en")
         found.fold(to_scored(raw, scores, SECRET, 2), key)
     return found
 
