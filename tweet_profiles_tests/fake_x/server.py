@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,14 +25,23 @@ from tweet_profiles_tests.fake_x.spec import violations
 from tweet_profiles_tests.fake_x.tweets import iso, now_ms, snowflake, time_of, tweet_of
 
 REQUEST_FAULTS = (
-    "429 reset", "429 bare", "429 skewed", "429 second", "503", "401", "403", "html", "half json", "truncated",
-    "reset", "stall",
+    "429 reset", "429 bare", "429 skewed", "429 second", "429 past", "429 text", "429 short", "503", "401", "401 short",
+    "403", "511", "html", "half json", "truncated", "reset", "stall", "drip", "list",
 )  # fmt: skip
-SEARCH_FAULTS = (*REQUEST_FAULTS, "duplicates", "out of order", "partial errors")
-CONNECT_FAULTS = ("429 reset", "429 bare", "429 skewed", "429 connections", "503", "401", "403", "html", "reset")
+PAGE_FAULTS = (
+    "duplicates", "out of order", "partial errors", "half characters", "a bad byte", "a byte order mark",
+    "errors alone", "errors and a count", "the same token", "a number as token", "a list as token", "no meta",
+    "one record no object",
+)  # fmt: skip
+"""What may be wrong with a page that is answered with 200."""
+SEARCH_FAULTS = (*REQUEST_FAULTS, *PAGE_FAULTS)
+CONNECT_FAULTS = (
+    "429 reset", "429 bare", "429 skewed", "429 past", "429 text", "429 short", "429 connections", "503", "401",
+    "401 short", "403", "409", "html", "511", "reset", "drip",
+)  # fmt: skip
 STREAM_FAULTS = (
     "truncated", "half line", "stall", "reset", "disconnect", "full buffer", "html", "duplicates", "out of order",
-    "partial errors", "closed",
+    "partial errors", "closed", "half characters", "a bad byte", "a byte order mark", "rules as texts", "drip",
 )  # fmt: skip
 WEEK_S = 7 * 86400
 _HTML = b"<!DOCTYPE html><html><head><title>Over capacity</title></head><body>Try again</body></html>"
@@ -53,6 +62,28 @@ _PROBLEMS: dict[str, dict[str, Any]] = {
         "detail": "This stream is currently at the maximum allowed connection limit.",
         "connection_issue": "TooManyConnections",
         "type": "https://api.twitter.com/2/problems/streaming-connection",
+    },
+    "402": {
+        "title": "Payment Required",
+        "detail": "Your enrolled account [123] does not have any credits to fulfill this request.",
+        "type": "https://api.x.com/2/problems/credits-depleted",
+    },
+    "402 spending": {
+        "title": "Spend Limit Reached",
+        "detail": "The spending limit of this billing cycle is reached.",
+        "type": "https://api.x.com/2/problems/spend-cap-reached",
+    },
+    "409": {
+        "title": "ConnectionException",
+        "detail": "No rules are defined for this stream.",
+        "connection_issue": "RuleConfigurationIssue",
+        "type": "https://api.x.com/2/problems/streaming-connection",
+    },
+    "backfill": {
+        "errors": [{"parameters": {"backfill_minutes": ["2"]}, "message": "backfill_minutes is not for this plan"}],
+        "title": "Invalid Request",
+        "detail": "One or more parameters to your request was invalid.",
+        "type": "https://api.x.com/2/problems/invalid-request",
     },
     "cap": {
         "title": "UsageCapExceeded",
@@ -115,6 +146,16 @@ class FakeX:
         self.injected: Counter[str] = Counter()
         self.usage = {"project_usage": "1200", "project_cap": "15000", "cap_reset_day": 5}
         self.refuse_tokens = False
+        self.refuse_every_token = False
+        self.cycle: list[str] = []
+        self.cycle_at: dict[str, str] = {}
+        self.unreadable: set[int] = set()
+        self.hostile: dict[str, str] = {}
+        self.spelling: Callable[[str], str] = str
+        self.max_rules: int | None = None
+        self.has_backfill = True
+        self.count: Any = None
+        self.late_s = 0.0
         self.forbidden_paths: set[str] = set()
         self.streamed = 0
         self._connections: list[_Connection] = []
@@ -139,10 +180,14 @@ class FakeX:
 
     # What tests do
 
+    def bill(self) -> int:
+        """How many posts the answered searches held: each is paid for."""
+        return sum(len(entry.get("ids", [])) for entry in self.searches() if entry["status"] == 200)
+
     def publish(self, count: int = 1) -> list[int]:
         """Make tweets now: they go to the connected streams and, after the lag, into search."""
         with self._lock:
-            ms = now_ms()
+            ms = now_ms() + self.clock_skew_s * 1000
             first = snowflake(ms)
             if self.ids and first <= self.ids[-1]:
                 first = self.ids[-1] + 1
@@ -151,7 +196,10 @@ class FakeX:
             if self._connections:
                 lines = [self.line(tweet_id) for tweet_id in made]
                 for connection in self._connections:
-                    connection.put(lines)
+                    if self.late_s:
+                        threading.Timer(self.late_s, connection.put, [lines]).start()
+                    else:
+                        connection.put(lines)
         return made
 
     def add(self, ids: Iterable[int]) -> None:
@@ -204,8 +252,9 @@ class FakeX:
             low = max(low, snowflake(_seconds(params["start_time"]) * 1000) - 1)
         if "end_time" in params:
             high = min(high, snowflake(_seconds(params["end_time"]) * 1000))
-        visible = snowflake((time.time() - self.search_lag_s) * 1000)
+        visible = snowflake((time.time() + self.clock_skew_s - self.search_lag_s) * 1000)
         token = params.get("next_token") or params.get("pagination_token")
+        token = self.cycle_at.get(token, token) if token else None
         upper = min(high, visible, int(token.removeprefix("t")) if token else 1 << 63)
         with self._lock:
             end = bisect.bisect_left(self.ids, upper)
@@ -284,7 +333,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._request_fault(fault) if fault else self._rules(method, params, body)
         if name == "tweets":
             return self._json(200, {"data": self.x.usage})
-        return self._json(200, {"data": [], "meta": {"total_tweet_count": len(self.x.ids)}})
+        count = len(self.x.ids) if self.x.count is None else self.x.count
+        return self._json(200, {"data": [], "meta": {"total_tweet_count": count}})
 
     # Answers
 
@@ -329,14 +379,27 @@ class _Handler(BaseHTTPRequestHandler):
                 "429 reset": self._limits(0, now + 1),
                 "429 skewed": self._limits(0, now + 36_000),
                 "429 second": self._limits(100, now + 800),
+                "429 past": self._limits(0, now - 1),
+                "429 text": {"x_rate_limit_remaining": "none", "x_rate_limit_reset": "soon"},
+                "429 hostile": self.x.hostile,
             }.get(fault, {})
+            if fault == "429 short":
+                return self._short(429, b"Rate limit exc")
             if fault == "429 connections":
                 return self._problem(429, _PROBLEMS[fault])
             if fault == "429 cap":
                 return self._problem(429, _PROBLEMS["cap"])
             return self._send(429, b"Rate limit exceeded\n", "text/plain;charset=utf-8", **headers)
-        if fault in ("401", "403", "503"):
-            return self._problem(int(fault), _PROBLEMS[fault])
+        if fault == "401 short":
+            return self._short(401, orjson.dumps(_PROBLEMS["401"]))
+        if fault in _PROBLEMS:
+            return self._problem(int(fault[:3]), _PROBLEMS[fault])
+        if fault == "511":
+            return self._send(511, _HTML, "text/html")
+        if fault == "redirect":
+            return self._send(302, b"", "text/plain", Location="https://login.example.org/?next=x")
+        if fault == "list":
+            return self._send(500, b"[]")
         if fault == "html":
             return self._send(200, _HTML, "text/html")
         if fault == "half json":
@@ -350,12 +413,32 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
         elif fault == "stall":
             self._wait_for_client_to_leave()
+        elif fault == "drip":
+            self._drip()
         elif fault == "reset":
             self._reset()
         else:
             raise ValueError(f"no such fault: {fault}")
         self.close_connection = True
         return None
+
+    def _short(self, status: int, content: bytes) -> None:
+        """A refusal whose body ends before its Content-Length."""
+        self._entry["status"] = status
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content) + 100))
+        self.end_headers()
+        self.wfile.write(content)
+        self.close_connection = True
+
+    def _drip(self) -> None:
+        """Headers, one byte now and then, until the client has had enough."""
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            for _ in range(600):
+                self.wfile.write(b"a")
+                time.sleep(0.1)
 
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -381,29 +464,30 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(429, b"Rate limit exceeded\n", "text/plain;charset=utf-8", **self._limits(0, reset))
         if too_fast:
             return self._send(429, b"Rate limit exceeded\n", "text/plain;charset=utf-8", **self._limits(100, reset))
-        refused = self._refused(params, now)
+        refused = self._refused(params, now + x.clock_skew_s)
         if refused:
             return self._invalid(refused)
         page = x.page(params, post_names="post.fields" in params)
         self._entry["ids"] = [tweet["id"] for tweet in page.get("data", [])]
         fault = x.take_fault("search")
-        if fault == "duplicates" and "data" in page:
-            page["data"] = [*page["data"], *page["data"][:5]]
-        elif fault == "out of order" and "data" in page:
-            page["data"] = page["data"][::-1]
-        elif fault == "partial errors":
-            page["errors"] = [
-                {
-                    "resource_id": "456",
-                    "resource_type": "tweet",
-                    "title": "Not Found Error",
-                    "detail": "Could not find tweet with id: [456].",
-                    "type": "https://api.x.com/2/problems/resource-not-found",
-                }
-            ]
-        elif fault is not None and fault not in ("duplicates", "out of order"):
+        if fault is not None and fault not in PAGE_FAULTS:
             return self._request_fault(fault, orjson.dumps(page))
-        return self._json(200, page, **self._limits((x.window_requests or 450) - used - 1, reset))
+        limits = self._limits((x.window_requests or 450) - used - 1, reset)
+        content = _spoiled(page, fault, params)
+        if fault in ("errors alone", "errors and a count"):
+            self._entry["ids"] = []
+        if x.cycle and "next_token" in page.get("meta", {}):
+            following = self._in_cycle(params)
+            x.cycle_at.setdefault(following, page["meta"]["next_token"])
+            content = orjson.dumps({**page, "meta": {**page["meta"], "next_token": following}})
+        if not x.unreadable.isdisjoint(map(int, self._entry["ids"])):
+            content = content.replace(b'{"id":', b'{id":')
+        return self._send(200, content, **limits)
+
+    def _in_cycle(self, params: dict[str, str]) -> str:
+        """The next of tokens that lead round in a circle."""
+        cycle = self.x.cycle
+        return cycle[(cycle.index(params["next_token"]) + 1) % len(cycle) if params.get("next_token") in cycle else 0]
 
     def _refused(self, params: dict[str, str], now: float) -> dict[str, str]:
         oldest = now - WEEK_S if self.path.startswith("/2/tweets/search/recent") else 0.0
@@ -411,11 +495,13 @@ class _Handler(BaseHTTPRequestHandler):
             return {"query": "There were errors processing your request: no viable alternative at input 'INVALID'"}
         if "since_id" in params and time_of(int(params["since_id"])) < oldest:
             return {"since_id": "'since_id' must be a tweet id created after the beginning of the window"}
+        if "until_id" in params and time_of(int(params["until_id"])) < oldest:
+            return {"until_id": "'until_id' must be a tweet id created after the beginning of the window"}
         if "start_time" in params and _seconds(params["start_time"]) < oldest:
             return {"start_time": "'start_time' must be on or after the beginning of the window"}
         if "end_time" in params and _seconds(params["end_time"]) > now - min(self.x.search_lag_s, 10):
             return {"end_time": "'end_time' must be a minimum of 10 seconds prior to the request time"}
-        if self.x.refuse_tokens and "next_token" in params:
+        if (self.x.refuse_tokens or self.x.refuse_every_token) and "next_token" in params:
             self.x.refuse_tokens = False
             return {"next_token": "The next_token is not valid"}
         return {}
@@ -432,6 +518,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json(200, {"meta": {**meta, "summary": {"deleted": len(deleted), "not_deleted": 0}}})
         created, errors = [], []
         for rule in body["add"]:
+            if x.max_rules is not None and len(x.rules) + len(created) >= x.max_rules:
+                kind = "https://api.twitter.com/2/problems/rule-cap"
+                errors.append({"value": rule["value"], "title": "RulesCapExceeded", "type": kind})
+                continue
             if "INVALID" in rule["value"] or rule["value"].count("(") != rule["value"].count(")"):
                 errors.append(
                     {
@@ -442,13 +532,14 @@ class _Handler(BaseHTTPRequestHandler):
                     }
                 )
                 continue
-            same = [known for known in x.rules.values() if known["value"] == rule["value"]]
+            stored = {**rule, "value": x.spelling(rule["value"])}
+            same = [known for known in x.rules.values() if known["value"] == stored["value"]]
             if same:
                 kind = "https://api.twitter.com/2/problems/duplicate-rules"
                 errors.append({"value": rule["value"], "id": same[0]["id"], "title": "DuplicateRule", "type": kind})
                 continue
             x._sequence += 1
-            known = {"id": str(1_700_000_000_000_000_000 + x._sequence), **rule}
+            known = {"id": str(1_700_000_000_000_000_000 + x._sequence), **stored}
             created.append(known)
             if params.get("dry_run") != "true":
                 x.rules[known["id"]] = known
@@ -467,6 +558,10 @@ class _Handler(BaseHTTPRequestHandler):
         fault = x.take_fault("connect")
         if fault is not None:
             return self._request_fault(fault)
+        if not x.rules:
+            return self._problem(409, _PROBLEMS["409"])
+        if "backfill_minutes" in params and not x.has_backfill:
+            return self._problem(400, _PROBLEMS["backfill"])
         connection = _Connection()
         with x._lock:
             if len(x._connections) >= x.max_connections:
@@ -504,7 +599,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream_fault(self, fault: str, lines: list[bytes]) -> bool:
         """Do the fault with the lines at hand; False if it ends the connection."""
-        if fault == "duplicates":
+        if fault in _BAD_TEXTS or fault == "rules as texts":
+            self._lines([*lines[:-1], _bad_line(lines[-1], fault)])
+        elif fault == "drip":
+            self.wfile.write(b"ffff\r\n")
+            for byte in lines[0][:-1]:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.1)
+            return False
+        elif fault == "duplicates":
             self._lines([*lines, *lines])
         elif fault == "out of order":
             self._lines(lines[::-1])
@@ -552,6 +655,48 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chunk(self, content: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+
+
+_BAD_TEXTS = {
+    "half characters": b"\\ud83d",
+    "a bad byte": b"\xff",
+    "a byte order mark": b"",
+}
+_GLOBAL_ERROR = {"title": "Internal Error", "detail": "Something is wrong.", "type": "about:blank", "status": 500}
+
+
+def _bad_line(line: bytes, fault: str) -> bytes:
+    """A line of the stream, or a page, with a text that is none, or with a byte order mark before it."""
+    if fault == "rules as texts":
+        return orjson.dumps({**orjson.loads(line), "matching_rules": ["a rule"]})
+    if fault == "a byte order mark":
+        return b"\xef\xbb\xbf" + line
+    at = line.index(b'"lang":"en') + len(b'"lang":"en')
+    return line[:at] + _BAD_TEXTS[fault] + line[at:]
+
+
+def _spoiled(page: dict[str, Any], fault: str | None, params: dict[str, str]) -> bytes:
+    """A page with what is wrong with it; pages without tweets stay as they are."""
+    if fault is None or "data" not in page:
+        return orjson.dumps(page)
+    if fault in _BAD_TEXTS:
+        return _bad_line(orjson.dumps(page), fault)
+    tweet = {"resource_id": "456", "resource_type": "tweet", "title": "Not Found Error", "detail": "Could not find it."}
+    meta = page["meta"]
+    odd = {
+        "duplicates": {"data": [*page["data"], *page["data"][:5]]},
+        "out of order": {"data": page["data"][::-1]},
+        "partial errors": {"errors": [{**tweet, "type": "https://api.x.com/2/problems/resource-not-found"}]},
+        "errors alone": {"errors": [_GLOBAL_ERROR]},
+        "errors and a count": {"errors": [_GLOBAL_ERROR], "meta": {"result_count": 0}},
+        "the same token": {"meta": {**meta, "next_token": params.get("next_token", meta.get("next_token"))}},
+        "a number as token": {"meta": {**meta, "next_token": 17}},
+        "a list as token": {"meta": {**meta, "next_token": ["t1"]}},
+        "no meta": {"meta": None},
+        "one record no object": {"data": [*page["data"], "no tweet"]},
+    }[fault]
+    kept = {} if fault in ("errors alone", "errors and a count") else page
+    return orjson.dumps({name: value for name, value in {**kept, **odd}.items() if value is not None})
 
 
 def _seconds(text: str) -> float:

@@ -49,13 +49,28 @@ def each(records: Any, convert_one: Callable[[Any], Tweet]) -> Converted:
     return converted
 
 
-def start(tweet_id: str, author_id: str, text: str | None, created: Moment, observed_at: datetime | None) -> Tweet:
+def start(
+    tweet_id: str,
+    author_id: str,
+    text: str | None,
+    created: Moment,
+    observed_at: datetime | None,
+    now: datetime | None = None,
+) -> Tweet:
     """A tweet with what every tweet must have.
+
+    Args:
+        tweet_id: its id, or the first of its versions'.
+        author_id: who wrote it.
+        text: its text, if it has one.
+        created: when it was written.
+        observed_at: when it was read from X.
+        now: the time by which the others are judged; without it that of this machine.
 
     Raises:
         BadRecord: if it is from a time in which there can be no tweet.
     """
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     checked(created, "the time of creation", now)
     if observed_at is not None:
         checked(Moment(observed_at), "the time of observation", now)

@@ -30,7 +30,11 @@ from tweet_profiles.sources.formats.values import client_of, hashtags, identifie
 
 
 def from_page(
-    page: Mapping[str, Any], *, observed_at: datetime | None = None, requested: frozenset[str] | None = None
+    page: Mapping[str, Any],
+    *,
+    observed_at: datetime | None = None,
+    requested: frozenset[str] | None = None,
+    now: datetime | None = None,
 ) -> Converted:
     """The tweets of an X API v2 page or stream message, each joined with its author and its original.
 
@@ -40,6 +44,7 @@ def from_page(
         requested: the tweet fields that were asked for. A field that was asked for and is absent means "no";
             one that may not have been asked for means "unknown". Without it twarc's note of the request is
             used, else the fields that any tweet of the page has.
+        now: the time by which times are judged, where X has told it; without it that of this machine.
 
     Raises:
         BadRecord: if `data` or `includes` have another shape.
@@ -54,7 +59,7 @@ def from_page(
     if requested is None:
         requested = requested_of(page) or frozenset().union(*(t for t in tweets if isinstance(t, dict)))
     when = observed_at or retrieved_at(page)
-    converted = each(tweets, lambda tweet: _from_v2(tweet, users, originals, requested, when))
+    converted = each(tweets, lambda tweet: _from_v2(tweet, users, originals, requested, when, now))
     errors = page.get("errors")
     converted.partial_errors = len(errors) if isinstance(errors, list) else 0
     return converted
@@ -83,6 +88,7 @@ def _from_v2(
     originals: Mapping[str, Mapping[str, Any]],
     requested: frozenset[str],
     observed_at: datetime | None,
+    now: datetime | None = None,
 ) -> Tweet:
     if not isinstance(tweet, dict):
         raise BadRecord("is not a JSON object")
@@ -100,6 +106,7 @@ def _from_v2(
         None if is_withheld(content) else text_of(_v2_text(content), table=False),
         STRICT.read(tweet.get("created_at"), "the time of creation"),
         observed_at,
+        now,
     )
     entities = _v2_entities(content)
     result["hashtags"] = hashtags(entry.get("tag") for entry in dicts(entities.get("hashtags")))

@@ -153,11 +153,12 @@ class Budget:
         """Return when one more request of `route` may be sent, having counted it."""
         while True:
             seconds = self._try(route)
-            if seconds <= 0:
+            if seconds is None:
                 return
-            sleep(seconds)
+            sleep(max(seconds, 0.001))
 
-    def _try(self, route: str) -> float:
+    def _try(self, route: str) -> float | None:
+        """Count one more request, or tell how long until there may be one."""
         limit = self._limits.get(route, LIMITS[route])
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with FileLock(self._folder / f"{route}.lock"):
@@ -173,7 +174,7 @@ class Budget:
                 file.seek(0)
                 file.write(recent.tobytes())
                 file.truncate()
-        return 0.0
+        return None
 
 
 class Pacer:

@@ -67,8 +67,8 @@ def facts_of(page: Mapping[str, Any]) -> PageFacts:
         ids=tuple(int(one) for one in ids if one.isascii() and one.isdigit() and len(one) <= 20),
         token=token if sound else None,
         odd_token=token is not None and not sound,
-        # Without data and without a count of it, or with errors alone, nothing says that this was all.
-        trouble=(errors and (not records or not about_tweets)) or (not isinstance(meta, dict) and data is None),
+        # Without a meta object, or with errors alone, nothing says that this was all.
+        trouble=(errors and (not records or not about_tweets)) or not isinstance(meta, dict),
     )
 
 
@@ -95,7 +95,9 @@ def next_move(page: PageFacts, position: Position, lowest: int, used: frozenset[
     if page.token is not None and page.token not in used and not page.trouble:
         return Move("on", replace(position, token=page.token))
     if page.token is None and not page.odd_token and not page.trouble:
-        return Move("done")
+        # An empty page at the end of a token may be a token that led nowhere: asking below what was seen costs no post.
+        led_nowhere = not page.ids and position.token is not None and position.oldest
+        return below_oldest(position, waits=False) if led_nowhere else Move("done")
     return below_oldest(position, waits=page.trouble or not lower)
 
 

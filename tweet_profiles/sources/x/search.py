@@ -104,7 +104,7 @@ class Progress:
     """Where a search stands: the window it is in, where it is there, and what it has pulled so far.
 
     `plan` is what was asked for; `windows` is that but for what X reaches no more and what was cut in pieces.
-    `started` is when it began, by X's clock.
+    `started` is when its first page was asked for, by X's clock.
     """
 
     windows: list[Window]
@@ -403,7 +403,7 @@ class _Job:
         with self._zone.writer("search") as writer:
             self._replay(writer)
             if (self.progress.plan or self.progress.windows) != windows:
-                self.progress = Progress(windows, plan=windows, started=time.time() + client.ahead_s)
+                self.progress = Progress(windows, plan=windows)
             elif self.progress.pages:
                 report.resumed_at_page = self.progress.pages + 1
                 log.info("a search goes on where it was interrupted", page=report.resumed_at_page)
@@ -455,6 +455,7 @@ class _Job:
         if progress.token is not None:
             params["next_token"] = progress.token
             self._used_tokens.add(progress.token)
+        asked = time.time()
         try:
             page = client.search(params)
         except XRequestError as error:
@@ -465,6 +466,7 @@ class _Job:
             self._step_around(client)
             self._checkpoint(writer)
             return
+        progress.started = progress.started or asked + client.ahead_s
         now = datetime.fromtimestamp(time.time() + client.ahead_s, UTC)
         tweets, faults = page_tweets(page, self._zone.home, "search", now)
         posts = records_of(page)
@@ -624,14 +626,14 @@ def page_tweets(
     tweets: list[Tweet] = []
     put = 0
     try:
-        converted = from_page({**page, "data": records}, observed_at=observed, requested=TWEET_FIELDS)
+        converted = from_page({**page, "data": records}, observed_at=observed, requested=TWEET_FIELDS, now=observed)
     except BadRecord as fault:
         put_aside(home, origin, str(fault), dumps(page))
         return [], max(len(records), 1)
     if not converted.errors and is_writable(converted.tweets):
         return _collected(converted.tweets, retweets=retweets_collected), 0
     for record in records:
-        alone = from_page({**page, "data": [record]}, observed_at=observed, requested=TWEET_FIELDS)
+        alone = from_page({**page, "data": [record]}, observed_at=observed, requested=TWEET_FIELDS, now=observed)
         sound = [tweet for tweet in alone.tweets if is_writable(tweet)]
         why = str(alone.errors[0]) if alone.errors else "holds half characters or numbers that are none"
         if not sound:
@@ -658,7 +660,9 @@ def put_aside(home: Home, origin: str, reason: str, content: bytes) -> None:
     quarantine.append(home, f"x-{origin}-{datetime.now(UTC):%Y%m%d}", origin, reason, content)
 
 
-_STANDING = frozenset({"window", "token", "oldest", "below", "stale", "empty", "pages", "posts", "newest_id"})
+_STANDING = frozenset(
+    {"window", "token", "oldest", "below", "stale", "empty", "pages", "posts", "newest_id", "started"}
+)
 _STUCK = (
     "X's pages lead nowhere: errors in place of tweets, or the same pages over and over; what was pulled is kept, and "
     "the next search goes on from there"
