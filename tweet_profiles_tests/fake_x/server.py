@@ -193,7 +193,7 @@ class FakeX:
                 first = self.ids[-1] + 1
             made = list(range(first, first + count))
             self.ids.extend(made)
-            if self._connections:
+            if self._connections and self.rules:
                 lines = [self.line(tweet_id) for tweet_id in made]
                 for connection in self._connections:
                     if self.late_s:
@@ -313,7 +313,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, method: str, body: Any) -> None:
         parts = urlsplit(self.path)
         params = dict(parse_qsl(parts.query, keep_blank_values=True))
-        self._entry = {"method": method, "path": parts.path, "params": params, "body": body, "status": 0}
+        self._entry = {
+            "method": method,
+            "path": parts.path,
+            "params": params,
+            "body": body,
+            "status": 0,
+            "at": time.time(),
+        }
+        self._entry["at"] = time.time()
         self.x.ledger.append(self._entry)
         if self.headers.get("Authorization") != f"Bearer {self.x.token}":
             return self._problem(401, _PROBLEMS["401"])
