@@ -52,15 +52,26 @@ def search(
     require(config)
     zone = _zone()
     if start is None:
-        _show(pull(zone, config, old=old))
+        _show(pull(zone, config, old=old), config)
     else:
         until = None if end is None else end.replace(tzinfo=UTC)
-        _show(backfill(zone, config, start.replace(tzinfo=UTC), until))
+        _show(backfill(zone, config, start.replace(tzinfo=UTC), until), config)
 
 
-def _show(report: SearchReport) -> None:
-    counts = {name: value for name, value in asdict(report).items() if isinstance(value, int) and name != "newest_id"}
+def _show(report: SearchReport, config: XSettings) -> None:
+    from tweet_profiles.sources.x.prices import dollars
+    from tweet_profiles.sources.x.search import make_usage
+
+    hidden = ("newest_id", "cost")
+    counts = {name: value for name, value in asdict(report).items() if isinstance(value, int) and name not in hidden}
     console.print("Search: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counts.items()) + ".")
+    month = make_usage(config, Home.open(load_settings().home)).this_month()
+    console.print(
+        f"It costs up to {dollars(report.cost)} ({report.posts + report.referenced} posts, {report.users} users); this "
+        f"month so far up to {dollars(month.cost)} for {month.posts + month.referenced} posts, {month.users} users, "
+        f"{month.counts} counts.",
+        soft_wrap=True,
+    )
     if report.unreachable_before:
         console.print(f"What came before {report.unreachable_before} is out of reach of recent search.")
     if report.stopped:
@@ -143,8 +154,17 @@ def _client(config: XSettings) -> "XClient":
 
 
 def _check_search(config: XSettings) -> str:
+    from tweet_profiles.sources.x.prices import cost, dollars
+    from tweet_profiles.sources.x.search import make_usage
+
     matching = _client(config).count(config.search_query)
-    return f"X accepts the query; {matching} tweets of the last 7 days match, each costs a post of the cap"
+    usage = make_usage(config, Home.open(load_settings().home))
+    usage.add(counts=1)
+    price = dollars(cost(usage.prices, posts=matching, users=matching))
+    return (
+        f"X accepts the query; {matching} tweets of the last 7 days match, each costs a post of the cap; to pull them "
+        f"costs up to {price}, with an author each (authors and posts of one day are charged once)"
+    )
 
 
 def _check_stream(config: XSettings) -> str:
@@ -158,14 +178,18 @@ def _check_stream(config: XSettings) -> str:
 
 
 def _check_cap(config: XSettings) -> str:
-    from tweet_profiles.sources.x.pacing import Usage
+    from tweet_profiles.sources.x.prices import dollars
+    from tweet_profiles.sources.x.search import make_usage
 
     usage = _client(config).usage()
-    own = Usage(Home.open(load_settings().home), config.monthly_post_cap, config.cap_reset_day)
-    limit = "no cap of our own" if own.cap is None else f"{own.remaining()} of {own.cap} left by our own cap"
+    own = make_usage(config, Home.open(load_settings().home))
+    used = own.this_month()
+    limit = "no cap of our own" if own.cap is None else f"{own.left_of_cap} of {own.cap} left by our own cap"
+    budget = "no budget of our own" if own.budget is None else f"the budget is {dollars(own.budget)}"
     return (
         f"X counts {usage.get('project_usage', '?')} of {usage.get('project_cap', '?')} posts this month, "
-        f"reset on day {usage.get('cap_reset_day', '?')}; {own.used()} pulled from here, {limit}"
+        f"reset on day {usage.get('cap_reset_day', '?')}; {used.posts} pulled from here, {limit}; they cost up to "
+        f"{dollars(used.cost)}, {budget}"
     )
 
 

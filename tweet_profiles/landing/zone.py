@@ -97,8 +97,11 @@ class LandingZone:
         if origin not in ORIGINS:
             raise ValueError(f"origin must be one of {ORIGINS}")
         with closing(self._connect()) as index:
-            with _locked(index):
-                self._reconcile(index)
+            try:
+                with _locked(index):
+                    self._reconcile(index)
+            except sqlite3.Error as error:
+                raise self._index_error(error) from error
             writer = BatchWriter(self, index, origin, clock)
             try:
                 yield writer
@@ -149,6 +152,11 @@ class LandingZone:
         return index
 
     def _index_error(self, error: sqlite3.Error) -> HomeError:
+        if "locked" in str(error) or "busy" in str(error):
+            return HomeError(
+                f"{self.index_file} has been in use by another process for {_LOCK_WAIT_S:.0f} s: wait until that has "
+                "ended, or end it, and start this again; the file itself is well"
+            )
         return HomeError(
             f"{self.index_file} cannot be used ({error}): free the disk, or if the file is damaged move it away; "
             "it is made again from the batches that are still landed"

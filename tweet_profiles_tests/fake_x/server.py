@@ -184,6 +184,11 @@ class FakeX:
         """How many posts the answered searches held: each is paid for."""
         return sum(len(entry.get("ids", [])) for entry in self.searches() if entry["status"] == 200)
 
+    def resources(self) -> tuple[int, int]:
+        """How many posts and users the answered searches held, expanded ones among them: what X charges at most."""
+        told = [entry.get("resources", (0, 0)) for entry in self.searches() if entry["status"] == 200]
+        return sum(posts for posts, _ in told), sum(users for _, users in told)
+
     def publish(self, count: int = 1) -> list[int]:
         """Make tweets now: they go to the connected streams and, after the lag, into search."""
         with self._lock:
@@ -477,6 +482,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._invalid(refused)
         page = x.page(params, post_names="post.fields" in params)
         self._entry["ids"] = [tweet["id"] for tweet in page.get("data", [])]
+        includes = page.get("includes", {})
+        referenced = [*includes.get("posts", []), *includes.get("tweets", [])]
+        self._entry["resources"] = len(self._entry["ids"]) + len(referenced), len(includes.get("users", []))
         fault = x.take_fault("search")
         if fault is not None and fault not in PAGE_FAULTS:
             return self._request_fault(fault, orjson.dumps(page))

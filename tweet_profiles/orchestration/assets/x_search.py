@@ -33,9 +33,12 @@ def _mendable() -> Iterator[None]:
 
 
 def _result(report: SearchReport) -> dg.MaterializeResult:
-    counts = {name: value for name, value in asdict(report).items() if isinstance(value, int) and name != "newest_id"}
+    hidden = ("newest_id", "cost")
+    counts = {name: value for name, value in asdict(report).items() if isinstance(value, int) and name not in hidden}
     notes = {"stopped": report.stopped, "out_of_reach_before": report.unreachable_before}
-    return dg.MaterializeResult(metadata={**counts, **{name: note for name, note in notes.items() if note}})
+    return dg.MaterializeResult(
+        metadata={**counts, "most_usd": report.cost / 1e6, **{name: note for name, note in notes.items() if note}}
+    )
 
 
 @dg.asset(

@@ -33,21 +33,23 @@ from tweet_profiles.errors import HomeError, SettingError, TweetProfilesError
 from tweet_profiles.home import write_atomically
 from tweet_profiles.landing.zone import BatchWriter, LandingZone
 from tweet_profiles.sources.x.answers import parse_object, with_tweet_names
-from tweet_profiles.sources.x.config import ENV_PREFIX, XSettings
+from tweet_profiles.sources.x.config import XSettings
 from tweet_profiles.sources.x.connection import Event, Reader
 from tweet_profiles.sources.x.errors import StoppedError, XCapError, XUnavailableError, XUnfinishedError
 from tweet_profiles.sources.x.gaps import Gap, State, merged
 from tweet_profiles.sources.x.health import Health, read, write
-from tweet_profiles.sources.x.pacing import Budget, Usage
+from tweet_profiles.sources.x.pacing import Budget
 from tweet_profiles.sources.x.refusals import cap_of
 from tweet_profiles.sources.x.rules import Rules, sync_rules
 from tweet_profiles.sources.x.search import (
     BusyError,
     SearchReport,
     credible_id,
+    expanded,
     fill_gap,
     first_id_at,
     make_client,
+    make_usage,
     moment_of,
     page_tweets,
     put_aside,
@@ -129,7 +131,8 @@ class Collector:
         self.rules = config.stream_rules
         self.health = Health(pid=os.getpid(), started_at=time.time(), cap=config.monthly_post_cap)
         self.heartbeat = time.monotonic()
-        self._usage = Usage(zone.home, config.monthly_post_cap, config.cap_reset_day)
+        self._usage = make_usage(config, zone.home)
+        self._left: int | None = None
         self._events: queue.Queue[Event] = queue.Queue(QUEUE_LINES)
         self._state_file = zone.home.private / "x_stream.json"
         self._state = read_state(self._state_file, State, _STATE_REMEDY) or State()
@@ -151,6 +154,7 @@ class Collector:
         self._alive_at = 0.0  # by X's clock
         self._x_clock = (0.0, 0.0)
         self._uncounted = 0
+        self._expanded = [0, 0]
         self._faults: Counter[str] = Counter()
         self._rate: deque[tuple[float, int]] = deque()
         self._reported_at = 0.0
@@ -269,6 +273,11 @@ class Collector:
             return
         self.health.received += 1
         self._uncounted += 1
+        referenced, users = expanded(with_tweet_names(message))
+        self._expanded[0] += referenced
+        self._expanded[1] += users
+        if self._left is not None and self._uncounted >= self._left:
+            self._reported_at = 0.0  # the month's end of it: look at it at once
         self.health.partial_errors += "errors" in message
         ours = self._present.judge(message)
         if ours is None and len(self._undecided) < MOST_UNDECIDED:
@@ -475,16 +484,17 @@ class Collector:
         self._tend_gaps()
         if time.monotonic() - self._reported_at >= REPORT_EVERY_S:
             self._report(writer)
-            if self._usage.remaining() == 0:
+            if self._left == 0:
                 raise XCapError(
-                    f"the cap of {self._usage.cap} posts a month ({ENV_PREFIX}MONTHLY_POST_CAP) is reached: what was "
-                    "collected is kept; start again next month, or raise the cap"
+                    f"{self._usage.why_none_remain()}; what was collected is kept: start again next month, or "
+                    "raise the limit"
                 )
 
     def _report(self, writer: BatchWriter) -> None:
         self._reported_at = time.monotonic()
-        self._usage.add(self._uncounted)
-        self._uncounted = 0
+        self._usage.add(self._uncounted, referenced=self._expanded[0], users=self._expanded[1])
+        self._uncounted, self._expanded = 0, [0, 0]
+        self._left = self._usage.remaining()
         self._note_sure(writer)
         self._write_state()
         health = self.health
@@ -497,7 +507,8 @@ class Collector:
         health.tweets_per_minute = round((health.received - self._rate[0][1]) * 60 / seconds, 1)
         health.landed, health.duplicates, health.suppressed = writer.landed, writer.duplicates, writer.suppressed
         health.batches, health.gaps_pending = writer.batches, len(self._state.gaps)
-        health.posts_this_month = self._usage.used()
+        used = self._usage.this_month()
+        health.posts_this_month, health.cost_this_month_usd = used.posts, round(used.cost / 1e6, 3)
         health.clock_ahead_s = round(self._server_now() - time.time(), 1)
         write(self.zone.home, health)
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tweet_profiles.errors import SettingError
 from tweet_profiles.settings import current_home, env_files, is_demo_home, unusable
 from tweet_profiles.sources.x.pacing import LIMITS
+from tweet_profiles.sources.x.prices import NAMES
 
 ENV_PREFIX = "TWEET_PROFILES_X_"
 MAX_QUERY = 4096
@@ -75,6 +76,13 @@ class XSettings(BaseSettings):
     )
     monthly_post_cap: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="most posts a month that are pulled; X's own cap holds as well"
+    )
+    monthly_budget_usd: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="most dollars a month that pulls may cost by the prices known here"
+    )
+    prices: Annotated[dict[str, float], NoDecode] = Field(
+        default_factory=dict,
+        description="dollars a resource where yours are other than X's list: post=0.005,user=0.01,count=0.005",
     )
     cap_reset_day: Annotated[int, Field(ge=1, le=28)] = Field(default=1, description="day on which the month begins")
     page_size: Annotated[int, Field(ge=10, le=500)] = Field(default=100, description="tweets asked for at once")
@@ -146,6 +154,19 @@ class XSettings(BaseSettings):
     @classmethod
     def _rules(cls, value: Any) -> Any:
         return tuple(rule.strip() for rule in _items(value, "\n"))
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _prices(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value
+        prices = {}
+        for item in _items(value, ","):
+            name, _, number = item.partition("=")
+            if name.strip() not in NAMES or not re.fullmatch(r"\s*\d+(\.\d+)?\s*", number):
+                raise ValueError(f"should read NAME=DOLLARS,... with names {', '.join(NAMES)}")
+            prices[name.strip()] = float(number)
+        return prices
 
     @field_validator("limits", mode="before")
     @classmethod

@@ -62,6 +62,7 @@ class Health:
     rules_error: str | None = None
     clock_ahead_s: float = 0.0
     posts_this_month: int = 0
+    cost_this_month_usd: float = 0.0
     cap: int | None = None
     last_fault: str | None = None
     reason: str | None = None

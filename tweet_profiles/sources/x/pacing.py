@@ -16,7 +16,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
@@ -27,11 +27,14 @@ import orjson
 from filelock import FileLock
 
 from tweet_profiles.home import Home, write_atomically
+from tweet_profiles.sources.x.prices import Prices, cost, dollars, most_a_tweet, prices_on
 from tweet_profiles.sources.x.state import read_state
 
 WINDOW_S = 900.0
 """Length of X's rate-limit window."""
 DAY_S = 86_400.0
+SMALLEST_PAGE = 10
+"""X gives no page smaller than that."""
 LIMITS: Mapping[str, int] = {
     "recent": 450,
     "all": 300,
@@ -205,9 +208,15 @@ def month_of(day: date, reset_day: int) -> str:
 
 
 @dataclass
-class _Used:
+class Used:
+    """What was pulled in a month, and what it costs at most, in micro-dollars."""
+
     month: str
-    posts: int
+    posts: int = 0
+    referenced: int = 0
+    users: int = 0
+    counts: int = 0
+    cost: int = 0
 
 
 _USAGE_REMEDY = (
@@ -217,28 +226,78 @@ _USAGE_REMEDY = (
 
 
 class Usage:
-    """How many posts this home has pulled in the current month, over all its processes."""
+    """How much this home has pulled in the current month, over all its processes, and how much more it may."""
 
-    def __init__(self, home: Home, cap: int | None, reset_day: int = 1) -> None:
+    def __init__(
+        self,
+        home: Home,
+        cap: int | None,
+        reset_day: int = 1,
+        budget_usd: float | None = None,
+        own_prices: Mapping[str, float] | None = None,
+    ) -> None:
         self._file = home.private / "x_usage.json"
         self._lock = FileLock(home.private / "x_usage.lock")
         self.cap, self._reset_day = cap, reset_day
+        self.budget = None if budget_usd is None else round(budget_usd * 1e6)
+        self._own_prices = own_prices or {}
+
+    @property
+    def prices(self) -> Prices:
+        """The prices of today."""
+        return prices_on(datetime.now(UTC).date(), self._own_prices)
+
+    def this_month(self) -> Used:
+        """All that was pulled in the current month."""
+        noted = read_state(self._file, Used, _USAGE_REMEDY)
+        month = month_of(datetime.now(UTC).date(), self._reset_day)
+        return noted if noted is not None and noted.month == month else Used(month)
 
     def used(self) -> int:
         """Posts of the current month."""
-        noted = read_state(self._file, _Used, _USAGE_REMEDY)
-        return noted.posts if noted is not None and noted.month == self._month() else 0
+        return self.this_month().posts
 
-    def add(self, posts: int) -> None:
-        """Count posts that X has delivered."""
-        if posts:
+    def add(self, posts: int = 0, *, referenced: int = 0, users: int = 0, counts: int = 0) -> int:
+        """Count what X has delivered. Returns what it costs at most, in micro-dollars."""
+        price = cost(self.prices, posts=posts + referenced, users=users, counts=counts)
+        if posts or referenced or users or counts:
             with self._lock:
-                noted = orjson.dumps({"month": self._month(), "posts": self.used() + posts})
-                write_atomically(self._file, lambda file: file.write(noted))
+                before = self.this_month()
+                noted = Used(
+                    before.month,
+                    before.posts + posts,
+                    before.referenced + referenced,
+                    before.users + users,
+                    before.counts + counts,
+                    before.cost + price,
+                )
+                content = orjson.dumps(asdict(noted))
+                write_atomically(self._file, lambda file: file.write(content))
+        return price
 
     def remaining(self) -> int | None:
-        """Posts that may still be pulled this month; None if there is no cap."""
+        """Tweets that may still be pulled this month, by the cap and by the budget; None if there is neither."""
+        used, limits = self.this_month(), []
+        if self.cap is not None:
+            limits.append(self.cap - used.posts)
+        if self.budget is not None:
+            limits.append((self.budget - used.cost) // max(most_a_tweet(self.prices), 1))
+        return max(min(limits), 0) if limits else None
+
+    @property
+    def left_of_cap(self) -> int | None:
+        """Posts that may still be pulled this month by the cap alone; None if there is none."""
         return None if self.cap is None else max(self.cap - self.used(), 0)
 
-    def _month(self) -> str:
-        return month_of(datetime.now(UTC).date(), self._reset_day)
+    def why_none_remain(self) -> str:
+        """Which of our own limits is reached, and what was pulled."""
+        used = self.this_month()
+        if self.cap is not None and used.posts + SMALLEST_PAGE > self.cap:
+            return (
+                f"the cap of {self.cap} posts a month (TWEET_PROFILES_X_MONTHLY_POST_CAP) is reached: {used.posts} are "
+                "pulled"
+            )
+        return (
+            f"the budget of {dollars(self.budget or 0)} a month (TWEET_PROFILES_X_MONTHLY_BUDGET_USD) has no room for "
+            f"another page: what was pulled costs up to {dollars(used.cost)}"
+        )

@@ -38,7 +38,7 @@ from tweet_profiles.sources.x.answers import dumps, is_writable, objects
 from tweet_profiles.sources.x.client import UnreadablePageError, XClient
 from tweet_profiles.sources.x.config import ENV_PREFIX, TWEET_FIELDS, XSettings
 from tweet_profiles.sources.x.errors import XCapError, XRequestError, XUnfinishedError
-from tweet_profiles.sources.x.pacing import Backoff, Budget, Pacer, Usage
+from tweet_profiles.sources.x.pacing import SMALLEST_PAGE, Backoff, Budget, Pacer, Usage
 from tweet_profiles.sources.x.pages import Move, Position, after_refused_token, facts_of, next_move
 from tweet_profiles.sources.x.state import disk_errors, read_state
 
@@ -46,7 +46,6 @@ log = structlog.get_logger(__name__)
 
 RECENT = timedelta(days=7)
 """How far back recent search reaches."""
-SMALLEST_PAGE = 10
 SMALLEST_WINDOW = 1000 << 22
 """Ids of one second: what cannot be read is narrowed down to that."""
 MOST_SPLITS = 100
@@ -139,13 +138,17 @@ class Progress:
 
 @dataclass
 class SearchReport:
-    """What a search did, in tweets. `stopped` tells why it ended early, if it did; it then goes on next time.
+    """What a search did, in tweets, and what it costs at most, in micro-dollars: posts, referenced posts and users are
+    paid. `stopped` tells why it ended early, if it did; it then goes on next time.
 
     Every post that X delivered is in exactly one of `landed`, `duplicates`, `suppressed`, `quarantined`.
     """
 
     pages: int = 0
     posts: int = 0
+    referenced: int = 0
+    users: int = 0
+    cost: int = field(default=0, repr=False)
     landed: int = 0
     duplicates: int = 0
     suppressed: int = 0
@@ -359,6 +362,11 @@ def settle(zone: LandingZone) -> int:
     return busy
 
 
+def make_usage(config: XSettings, home: Home) -> Usage:
+    """What this home has used of its month, with our own cap and budget."""
+    return Usage(home, config.monthly_post_cap, config.cap_reset_day, config.monthly_budget_usd, config.prices)
+
+
 def make_client(
     config: XSettings, home: Home, sleep: Callable[[float], None] = time.sleep, *, proven: bool = False
 ) -> XClient:
@@ -397,7 +405,7 @@ class _Job:
 
     def run(self, windows: list[Window], client: XClient, config: XSettings) -> SearchReport:
         """Walk through `windows`, from where this search stands if it was walking through the same."""
-        usage = Usage(self._zone.home, config.monthly_post_cap, config.cap_reset_day)
+        usage = make_usage(config, self._zone.home)
         report = SearchReport()
         backoff = Backoff(config.wait_scale)
         with self._zone.writer("search") as writer:
@@ -446,8 +454,7 @@ class _Job:
         remaining = usage.remaining()
         if remaining is not None and remaining < SMALLEST_PAGE:
             raise XCapError(
-                f"the cap of {usage.cap} posts a month ({ENV_PREFIX}MONTHLY_POST_CAP) is reached: {usage.used()} are "
-                "pulled; the search goes on from here next month, or when the cap is raised"
+                f"{usage.why_none_remain()}; the search goes on from here next month, or when the limit is raised"
             )
         size = min(config.page_size, 100 if config.search == "recent" else 500)
         window = progress.windows[progress.window]
@@ -470,7 +477,10 @@ class _Job:
         now = datetime.fromtimestamp(time.time() + client.ahead_s, UTC)
         tweets, faults = page_tweets(page, self._zone.home, "search", now)
         posts = records_of(page)
-        usage.add(posts)
+        referenced, users = expanded(page)
+        report.cost += usage.add(posts, referenced=referenced, users=users)
+        report.users += users
+        report.referenced += referenced
         report.pages, report.posts, report.quarantined = (
             report.pages + 1,
             report.posts + posts,
@@ -647,6 +657,16 @@ def _collected(tweets: list[Tweet], *, retweets: bool) -> list[Tweet]:
     for tweet in tweets:
         tweet["retweets_collected"] = retweets
     return tweets
+
+
+def expanded(page: dict[str, Any]) -> tuple[int, int]:
+    """How many referenced posts and users come with a page's own: they are paid for too."""
+    includes = page.get("includes")
+    return (
+        (len(objects(includes.get("tweets"))), len(objects(includes.get("users"))))
+        if isinstance(includes, dict)
+        else (0, 0)
+    )
 
 
 def records_of(page: dict[str, Any]) -> int:
