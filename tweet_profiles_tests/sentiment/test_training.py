@@ -204,6 +204,7 @@ def bert(weights: dict[str, np.ndarray], ids: np.ndarray, heads: int) -> np.ndar
     return x.mean(axis=0) @ weights["heads.kernel"] + weights["heads.bias"]
 
 
+@pytest.mark.integration
 def test_tokens_are_those_of_the_reference_tokenizer() -> None:
     """tensorflow-text's FastBertTokenizer, with which the reference design tokenises."""
     import tensorflow_text

@@ -152,6 +152,7 @@ def test_what_is_no_object_is_given_on_to_be_refused():
     assert values(framed(b'[1, "two", null, {"a": 3}]')) == [1, "two", None, {"a": 3}]
 
 
+@pytest.mark.integration
 def test_a_document_of_any_size_is_read_in_the_memory_of_a_part_of_it():
     class Endless(io.RawIOBase):
         """An array of 15 million bytes, made as it is read."""
