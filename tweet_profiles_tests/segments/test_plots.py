@@ -32,6 +32,7 @@ def test_the_plots_of_a_clustering_are_each_below_a_hundred_kilobytes() -> None:
     result = clustered(profiles, k=12, k_min=12, k_max=12)
     night = {
         "created": datetime(2026, 5, 1, tzinfo=UTC),
+        "authors": len(profiles),
         "shares": {str(segment.segment): segment.share for segment in result.segments},
         "names": {str(segment.segment): segment.name for segment in result.segments},
     }
@@ -126,3 +127,12 @@ def test_figures_leave_nothing_behind_in_the_process() -> None:
 def test_every_panel_is_light_so_that_it_reads_on_a_dark_page() -> None:
     picture = opened(plots.png_bytes(plots.feature_correlation(["followers", "posts"], np.eye(2)))).convert("L")
     assert min(int(picture.getpixel((x, y))) for x, y in ((0, 0), (picture.width - 1, picture.height - 1))) > 240  # type: ignore[arg-type]
+
+
+def test_a_night_in_which_a_segment_was_too_small_to_show_is_not_drawn() -> None:
+    night = {"created": datetime(2026, 5, 1, tzinfo=UTC), "authors": 100, "names": {"1": "Fans", "2": "Sceptics"}}
+    nights = [{**night, "shares": {"1": 0.97, "2": 0.03}}, {**night, "shares": {"1": 0.5, "2": 0.5}}]
+    figure = customer_clusters.sizes_over_nights(nights, 5)
+    drawn = {str(line.get_label()): line.get_ydata() for line in figure.axes[0].get_lines()}
+    (sceptics,) = (values for name, values in drawn.items() if "Sceptics" in name)
+    assert np.isnan(sceptics[1]) and sceptics[0] == 0.5
