@@ -87,7 +87,8 @@ def test_a_map_is_drawn_of_one_feature_of_few_authors_and_of_none(shape: tuple[i
         k_anonymity=5,
     )
     assert opened(plots.png_bytes(figure)).height > 100
-    assert made.authors.sum() == pytest.approx((1 - made.withheld) * len(matrix), abs=1e-6)
+    left = len(matrix) - int(made.authors.sum())
+    assert made.withheld == (None if 0 < left < 5 else pytest.approx(left / max(1, len(matrix))))
     assert correlation(matrix).shape == (shape[1], shape[1])
 
 
