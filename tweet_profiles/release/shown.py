@@ -30,7 +30,7 @@ HISTORY = 30
 NOT_KNOWN = "not_known"
 """What rows without a known mood are counted under."""
 _MEANS = ("positive_share", "neutral_share", "negative_share", "sentiment_mean", "subjectivity_mean")
-_ELBOW = ("k", "inertia", "silhouette", "calinski_harabasz", "stability")
+_ELBOW = ("k", "inertia", "silhouette", "calinski_harabasz", "stability", "null_inertia")
 
 
 @dataclass(frozen=True)
