@@ -284,7 +284,7 @@ def frame(content: Content, options: FileOptions, spool: Path) -> Framed:
     if head.startswith(PARQUET_MAGIC):
         return frame_parquet(content.spooled(spool), name)
     if head.startswith(WORKBOOK_MAGIC):
-        return frame_workbook(content.spooled(spool), name, has_header=options.has_header)
+        return frame_workbook(content.spooled(spool), name, sheet=content.sheet, has_header=options.has_header)
     if (what := known_other(head)) is not None:
         raise InputError(f"{name} is {what}")
     encoding = detect(head, options.encoding)

@@ -29,6 +29,7 @@ from typing import IO, BinaryIO, cast
 import zstandard
 
 from tweet_profiles.errors import InputError
+from tweet_profiles.sources.files.workbooks import WORKBOOK_MAGIC, sheets_of
 
 HEAD_BYTES = 1 << 20
 """How much of a file is looked at before it is read."""
@@ -66,12 +67,20 @@ class Content(io.RawIOBase):
     Attributes:
         name: the file as told to people: a path, "archive.zip: member", "standard input".
         packing: how it was packed, outermost first: ("zip", "gzip").
+        sheet: which sheet of a workbook it stands for; None: the only one with rows.
         broken: why it ended before its end, once it has; None if it is whole.
     """
 
-    def __init__(self, inner: BinaryIO, name: str, packing: tuple[str, ...] = (), below: "Content | None" = None):
+    def __init__(
+        self,
+        inner: BinaryIO,
+        name: str,
+        packing: tuple[str, ...] = (),
+        below: "Content | None" = None,
+        sheet: str | None = None,
+    ):
         super().__init__()
-        self._inner, self._below = inner, below
+        self._inner, self._below, self.sheet = inner, below, sheet
         self._ahead = memoryview(b"")
         self.name, self.packing = name, packing
         self._broken: str | None = None
@@ -339,7 +348,9 @@ class Opened:
     def _unpacked(self, content: Content, layers: int) -> Iterator[Content | Refused]:
         head = content.head()
         kind = packing_of(head)
-        if kind is None:
+        if kind is None and head.startswith(WORKBOOK_MAGIC):
+            yield from self._sheets(content.spooled(self._spool), content)
+        elif kind is None:
             yield content
         elif layers >= MAX_LAYERS:
             yield Refused(content.name, f"is packed more than {MAX_LAYERS} times: unpack it first")
@@ -353,6 +364,15 @@ class Opened:
                 Content(cast(BinaryIO, unpacker), content.name, (*content.packing, kind), content), layers + 1
             )
 
+    def _sheets(self, file: BinaryIO, content: Content) -> Iterator[Content]:
+        """A workbook once for each of its sheets that has rows, as people keep a month or a brand in each."""
+        file.seek(0)
+        sheets = sheets_of(file)
+        for sheet in sheets if len(sheets) > 1 else [None]:
+            file.seek(0)
+            name = content.name if sheet is None else f"{content.name}: {sheet}"
+            yield Content(file, name, content.packing, sheet=sheet)
+
     def _zip_members(self, content: Content, layers: int) -> Iterator[Content | Refused]:
         file = content.spooled(self._spool)
         try:
@@ -363,8 +383,7 @@ class Opened:
             return
         names = set(archive.namelist())
         if names & {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}:
-            file.seek(0)
-            yield Content(file, content.name, content.packing)
+            yield from self._sheets(file, content)
             return
         for member in sorted(archive.infolist(), key=lambda one: one.filename):
             if member.is_dir() or _is_hidden(member.filename):

@@ -46,8 +46,19 @@ def _parquet_rows(table: object, name: str) -> Iterator[Item]:
         raise InputError(f"{name} is damaged after row {number}: fetch it or write it again") from error
 
 
-def frame_workbook(file: BinaryIO, name: str, *, has_header: bool | None = None) -> Framed:
-    """The rows of the first sheet that has any.
+def sheets_of(file: BinaryIO) -> list[str]:
+    """The names of the sheets that have rows; none of a workbook that cannot be read."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        workbook = CalamineWorkbook.from_filelike(file)
+        return [name for name in workbook.sheet_names if workbook.get_sheet_by_name(name).height]
+    except CalamineError:
+        return []
+
+
+def frame_workbook(file: BinaryIO, name: str, *, sheet: str | None = None, has_header: bool | None = None) -> Framed:
+    """The rows of a sheet; without one, of the first that has any.
 
     Raises:
         InputError: if the workbook cannot be read or has no rows.
@@ -56,9 +67,8 @@ def frame_workbook(file: BinaryIO, name: str, *, has_header: bool | None = None)
 
     try:
         workbook = CalamineWorkbook.from_filelike(file)
-        for sheet_name in workbook.sheet_names:
-            sheet = workbook.get_sheet_by_name(sheet_name)
-            rows = sheet.to_python(skip_empty_area=False)
+        for sheet_name in workbook.sheet_names if sheet is None else [sheet]:
+            rows = workbook.get_sheet_by_name(sheet_name).to_python(skip_empty_area=False)
             if any(any(_is_filled(cell) for cell in row) for row in rows):
                 break
         else:

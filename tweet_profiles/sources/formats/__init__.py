@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import orjson
 
@@ -216,9 +217,8 @@ def _owner(options: ReadOptions, source: str) -> tuple[str, list[str]]:
         if handle_of(handle) is None:
             raise SettingError("--value author_handle: a handle has at most 15 letters, digits and underscores")
         return author_id_of(str(handle_of(handle))), []
-    beside = Path(source).with_name("account.js")
     try:
-        account = orjson.loads(beside.read_bytes().partition(b"=")[2])[0]["account"]
+        account = orjson.loads(_beside(source, "account.js").partition(b"=")[2])[0]["account"]
         return identifier(account["accountId"], "accountId"), ["its author is the account of account.js beside it"]
     except (OSError, ValueError, LookupError, TypeError):
         raise InputError(
@@ -226,6 +226,18 @@ def _owner(options: ReadOptions, source: str) -> tuple[str, list[str]]:
             "beside it, or say whose it is with --value author_id=NUMBER (accountId in account.js) or "
             "--value author_handle=NAME"
         ) from None
+
+
+def _beside(source: str, name: str) -> bytes:
+    """A file in the folder of another, which may be in a zip archive. Raises OSError if there is none."""
+    archive, _, member = source.partition(".zip: ")
+    if not member:
+        return Path(source).with_name(name).read_bytes()
+    try:
+        with ZipFile(f"{archive}.zip") as opened:
+            return opened.read(str(PurePosixPath(member).with_name(name)))
+    except (BadZipFile, KeyError) as error:
+        raise FileNotFoundError(name) from error
 
 
 def _constant_id(value: str) -> str:

@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
 import tarfile
@@ -154,3 +155,16 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path, home, monkeypatch):
     )
     report, _ = bring_in(home, tmp_path / "a")
     assert "cannot be read: Permission denied" in report.left[0]
+
+
+def test_the_zip_that_x_delivers_is_read_as_it_is(tmp_path, home):
+    tweets = [
+        {"tweet": {"id_str": "1500000000000000123", "full_text": "tea", "created_at": "Mon May 01 12:30:00 +0000 2023"}}
+    ]
+    account = [{"account": {"accountId": "701", "username": "ann_7"}}]
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("data/account.js", f"window.YTD.account.part0 = {json.dumps(account)}")
+        archive.writestr("data/tweets.js", f"window.YTD.tweets.part0 = {json.dumps(tweets)}")
+    report, (landed,) = bring_in(home, tmp_path / "x.zip")
+    assert landed["author_id"] == "701" and landed["text"] == "tea"
+    assert len(report.left) == 1 and "account.js" in report.left[0]

@@ -16,6 +16,23 @@ def test_the_first_sheet_of_a_workbook_that_has_rows_is_read(tmp_path, home):
     assert "sheet 2 of 2 of a workbook" in report.outcomes[0].facts
 
 
+def test_every_sheet_of_a_workbook_is_read_by_itself(tmp_path, home):
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["made by hand", "for the team"])
+    for number, name in enumerate(("January", "February", "empty")):
+        sheet = workbook.create_sheet(name)
+        for cells in [HEADER, row(number), ("x", "2", "no id", row(1)[3])] if name != "empty" else []:
+            sheet.append(cells)
+    workbook.save(tmp_path / "a.xlsx")
+    report, tweets = bring_in(home, tmp_path / "a.xlsx")
+    assert [tweet["id"] for tweet in tweets] == [row(0)[0], row(1)[0]]
+    assert [outcome.file for outcome in report.outcomes] == [
+        f"{tmp_path}/a.xlsx: {name}" for name in ("Sheet", "January", "February")
+    ]
+    assert len(report.left) == 3 and "Sheet holds no record" in report.left[0]
+    assert len(report.quarantine_files) == 2
+
+
 def test_a_cell_that_cannot_be_used_is_quarantined_by_its_row(tmp_path, home):
     workbook = openpyxl.Workbook()
     for cells in [HEADER, row(1), ("1", "2", "no time", "soon")]:
