@@ -2,14 +2,19 @@
 
 import os
 import subprocess
+import threading
+import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
+from tweet_profiles.errors import TweetProfilesError
 from tweet_profiles.home import Home
 from tweet_profiles.landing.zone import LandingZone
+from tweet_profiles.sources.x.collector import Collector
 from tweet_profiles.sources.x.config import XSettings, load_x_settings
 from tweet_profiles_tests.conftest import executable
-from tweet_profiles_tests.fake_x import FakeX
+from tweet_profiles_tests.fake_x import FakeX, snowflake
 
 PLENTY = "recent=100000,all=100000,connect=1000,rules=10000,rule_changes=1000,counts=1000,usage=1000"
 """Limits that no test meets by being quick; what X documents is tested on its own."""
@@ -72,3 +77,38 @@ def landed(home: Home) -> Counter[int]:
     """How often each tweet is in the landing zone."""
     zone = LandingZone(home)
     return Counter(int(tweet["id"]) for key in zone.keys() for tweet in zone.read(key))
+
+
+def ids_between(count, oldest_s, newest_s=60.0):
+    """Ids of tweets of the last so many seconds, evenly."""
+    now = time.time()
+    step = (oldest_s - newest_s) / count
+    return sorted({snowflake((now - newest_s - number * step) * 1000) for number in range(count)})
+
+
+@contextmanager
+def collecting(zone, config):
+    """A collector in a thread; at the end it is told to stop, and what it raised is raised."""
+    collector, failures = Collector(zone, config, threading.Event()), []
+
+    def work() -> None:
+        try:
+            collector.run()
+        except TweetProfilesError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield collector
+    finally:
+        collector.stop.set()
+        thread.join(timeout=40)
+    assert not thread.is_alive()
+    if failures:
+        raise failures[0]
+
+
+def has_all(zone, ids):
+    """Asks whether all of these tweets have landed."""
+    return lambda: set(ids) <= set(landed(zone.home))

@@ -18,8 +18,7 @@ from tweet_profiles.sources.x.losses import open_losses
 from tweet_profiles.sources.x.rules import TAG, same_rule, sync_rules
 from tweet_profiles.sources.x.search import first_id_at, make_client, moment_of
 from tweet_profiles_tests.fake_x import FakeX
-from tweet_profiles_tests.sources.x.peer import run, start, x_config, x_environment
-from tweet_profiles_tests.sources.x.test_stream import collecting, has_all
+from tweet_profiles_tests.sources.x.peer import collecting, has_all, run, start, x_config, x_environment
 from tweet_profiles_tests.waiting import until
 
 pytestmark = pytest.mark.integration

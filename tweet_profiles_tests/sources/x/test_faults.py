@@ -19,9 +19,9 @@ from tweet_profiles.sources.x.errors import StoppedError, XDayLimitError, XUnfin
 from tweet_profiles.sources.x.pacing import LIMITS, WINDOW_S, Budget, Usage
 from tweet_profiles.sources.x.pages import MOST_STALE, PageFacts, Position, next_move
 from tweet_profiles.sources.x.search import PendingError, backfill, first_id_at, make_client, moment_of, pull
-from tweet_profiles_tests.fake_x import FakeX, snowflake
+from tweet_profiles_tests.fake_x import FakeX
 from tweet_profiles_tests.fake_x.server import PAGE_FAULTS
-from tweet_profiles_tests.sources.x.peer import landed, run, x_config, x_environment
+from tweet_profiles_tests.sources.x.peer import ids_between, landed, run, x_config, x_environment
 
 pytestmark = pytest.mark.integration
 
@@ -35,13 +35,6 @@ def x():
 @pytest.fixture
 def zone(home):
     return LandingZone(home, batch_size=1000)
-
-
-def ids_between(count, oldest_s, newest_s=60.0):
-    """Ids of tweets of the last so many seconds, evenly."""
-    now = time.time()
-    step = (oldest_s - newest_s) / count
-    return sorted({snowflake((now - newest_s - number * step) * 1000) for number in range(count)})
 
 
 def age_state(zone, days):

@@ -12,8 +12,7 @@ from tweet_profiles.sources.x.pacing import Usage
 from tweet_profiles.sources.x.prices import TABLE, cost, dollars, prices_on
 from tweet_profiles.sources.x.search import pull
 from tweet_profiles_tests.fake_x import FakeX
-from tweet_profiles_tests.sources.x.peer import run, x_config, x_environment
-from tweet_profiles_tests.sources.x.test_faults import ids_between
+from tweet_profiles_tests.sources.x.peer import ids_between, run, x_config, x_environment
 
 
 def test_the_prices_are_those_of_their_day_and_one_s_own_stand_above_them():

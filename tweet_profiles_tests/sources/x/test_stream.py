@@ -5,7 +5,6 @@ import random
 import signal
 import threading
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweet_profiles.errors import TweetProfilesError
 from tweet_profiles.landing.zone import LandingZone
 from tweet_profiles.sources.x.collector import Collector
 from tweet_profiles.sources.x.errors import XAccessError, XCapError, XRequestError
@@ -24,7 +22,7 @@ from tweet_profiles.sources.x.rules import TAG, sync_rules
 from tweet_profiles.sources.x.search import BusyError, first_id_at, make_client, moment_of
 from tweet_profiles_tests.fake_x import FakeX
 from tweet_profiles_tests.fake_x.server import CONNECT_FAULTS, SEARCH_FAULTS, STREAM_FAULTS
-from tweet_profiles_tests.sources.x.peer import landed, run, start, x_config, x_environment
+from tweet_profiles_tests.sources.x.peer import collecting, has_all, landed, run, start, x_config, x_environment
 from tweet_profiles_tests.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -41,33 +39,6 @@ def x():
 @pytest.fixture
 def zone(home):
     return LandingZone(home, batch_size=50, batch_age_s=0.3)
-
-
-@contextmanager
-def collecting(zone, config):
-    """A collector in a thread; at the end it is told to stop, and what it raised is raised."""
-    collector, failures = Collector(zone, config, threading.Event()), []
-
-    def work() -> None:
-        try:
-            collector.run()
-        except TweetProfilesError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield collector
-    finally:
-        collector.stop.set()
-        thread.join(timeout=40)
-    assert not thread.is_alive()
-    if failures:
-        raise failures[0]
-
-
-def has_all(zone, ids):
-    return lambda: set(ids) <= set(landed(zone.home))
 
 
 def test_what_the_stream_sends_lands_once_and_the_rule_is_made(x, zone):
