@@ -89,6 +89,8 @@ def frame_table(
     rows = _first_rows(lines, separator, spaced=spaced)
     if not rows:
         raise InputError(f"{name} has no row that can be read as a table")
+    if _has_apostrophes(lines):
+        raise InputError(f'{name} quotes its fields with \' where " is usual: write it again with "')
     before = _before_header(rows) if has_header is None else 0
     first, rest = rows[before], rows[before + 1 :]
     if has_header is None:
@@ -194,6 +196,13 @@ def _first_lines(head: bytes) -> tuple[list[str], str | None]:
     if hint:
         lines.pop(0)
     return [line for line in lines[:_SAMPLE_LINES] if line.strip()], hint[1] if hint else None
+
+
+def _has_apostrophes(lines: Sequence[str]) -> bool:
+    """Whether fields are quoted by apostrophes: lines below the header begin and end with them."""
+    below = [line.strip() for line in lines[1:]]
+    quoted = sum(len(line) > 1 and line[0] == line[-1] == "'" for line in below)
+    return quoted > 0.9 * len(below) > 0
 
 
 def _has_spaces(lines: Sequence[str], separator: str) -> bool:

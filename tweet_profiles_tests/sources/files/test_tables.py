@@ -157,6 +157,13 @@ def test_a_line_without_end_is_broken_alone(monkeypatch):
     assert "more than 5000 characters" in broken(items)[0].reason
 
 
+def test_a_table_that_is_quoted_by_apostrophes_is_refused_with_the_way_out():
+    rows = [[f"'{cell}'" for cell in row(number, "one, two")] for number in range(3)]
+    content = "\n".join(",".join(cells) for cells in [HEADER, *rows])
+    with pytest.raises(InputError, match="quotes its fields with ' where \" is usual"):
+        framed(content.encode())
+
+
 def test_a_delimiter_that_is_none_is_refused():
     from tweet_profiles.sources.files.tables import parse_delimiter
 
