@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 x_app = typer.Typer(help="Tweets from X.", no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
 CHECK_PATIENCE_S = 10.0
+CLOCK_TOLERANCE_S = 60.0
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -138,9 +139,10 @@ def check() -> None:
     if not faults:
         tell("search", lambda: _check_search(config))
         tell("stream", lambda: _check_stream(config))
+        tell("clock", lambda: _check_clock(config))
         tell("cap", lambda: _check_cap(config))
     else:
-        console.print("     search, stream, cap: X is asked when the above is mended", highlight=False)
+        console.print("     search, stream, clock, cap: X is asked when the above is mended", highlight=False)
     tell("MongoDB", _check_database)
     tell("model", _check_model)
     if faults:
@@ -175,6 +177,19 @@ def _check_stream(config: XSettings) -> str:
     present = {same_rule(rule["value"]) for rule in client.rules()}
     missing = sum(same_rule(rule) not in present for rule in config.stream_rules)
     return f"X accepts the rules; {missing} of {len(config.stream_rules)} will be added"
+
+
+def _check_clock(config: XSettings) -> str:
+    from tweet_profiles.sources.x.errors import XClockError
+
+    client = _client(config)
+    client.now()
+    if abs(client.ahead_s) > CLOCK_TOLERANCE_S:
+        raise XClockError(
+            f"X's clock is {client.ahead_s:.0f} s ahead of this machine's (behind, if negative): set this machine's; "
+            "until then what is pulled goes by X's"
+        )
+    return "as X's, within a minute"
 
 
 def _check_cap(config: XSettings) -> str:

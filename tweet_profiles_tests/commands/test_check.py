@@ -53,6 +53,13 @@ def test_a_wrong_token_is_told_once_by_its_setting_and_never_shown(x, own_databa
     assert "a-wrong-token" not in ended.stdout + ended.stderr
 
 
+def test_a_clock_that_is_off_is_told_by_how_much(own_database):
+    with FakeX(clock_skew_s=7200) as x:
+        ended = checked(x)
+    assert ended.returncode == 2
+    assert "X's clock is 7200 s ahead" in line_of(ended, "clock") or "X's clock is 7199 s" in line_of(ended, "clock")
+
+
 def test_a_rule_that_x_refuses_is_told_in_xs_words(x, own_database):
     ended = checked(x, RULES="INVALID")
     assert ended.returncode == 2

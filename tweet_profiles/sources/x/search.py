@@ -340,11 +340,22 @@ def _range(query: str, start: datetime, end: datetime | None, config: XSettings,
 
 def fill_gap(zone: LandingZone, config: XSettings, windows: Sequence[Window], client: XClient) -> SearchReport:
     """Pull what a stream has missed. A gap whose windows have changed since begins anew; what it pulled is kept."""
-    with _job(zone, "gap", client) as job:
+    # Each gap has a state of its own, so that one that is filled in between costs another no page again.
+    name = f"gap-{blake2b(repr(windows).encode(), digest_size=8).hexdigest()}"
+    with _job(zone, name, client) as job:
         report = job.run(list(windows), client, config)
         if report.finished:
             job.discard()
+            _forget_old_gaps(zone.home)
     return report
+
+
+def _forget_old_gaps(home: Home) -> None:
+    """Gaps that have grown since have another state now; what search reaches no more needs none."""
+    for state in _folder(home).glob("gap-*.json"):
+        spool = state.with_suffix(".spool")
+        if time.time() - state.stat().st_mtime > RECENT.total_seconds() and not spool.exists():
+            state.unlink()
 
 
 def settle(zone: LandingZone) -> int:

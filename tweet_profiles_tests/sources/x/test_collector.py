@@ -176,16 +176,11 @@ def test_a_damaged_file_of_the_collector_is_named(x, home, name):
     ended_with(start("stream", env=x_environment(x)), 1, name, "is damaged")
 
 
-def test_a_damaged_search_ends_the_collector_with_its_name(x, home):
+def test_a_file_that_is_damaged_while_the_collector_runs_ends_it_with_its_name(x, home):
     process = start("stream", env=x_environment(x))
-    until(lambda: x.connected, "connection")
-    folder = home.private / "x_search"
-    folder.mkdir(exist_ok=True)
     until(lambda: (read(home) or Health(0, 0)).state == "connected", "health")
-    (folder / "gap.json").write_bytes(b"")
-    x.inject("stream", "closed")
-    x.publish(3)
-    ended_with(process, 1, "gap.json is empty")
+    (home.private / "x_usage.json").write_bytes(b"")
+    ended_with(process, 1, "x_usage.json is empty")
 
 
 @pytest.mark.parametrize(("fault", "code"), [("402", 10), ("402 spending", 11), ("429 cap", 12)])
