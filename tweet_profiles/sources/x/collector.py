@@ -131,6 +131,7 @@ class Collector:
         self.rules = config.stream_rules
         self.health = Health(pid=os.getpid(), started_at=time.time(), cap=config.monthly_post_cap)
         self.heartbeat = time.monotonic()
+        self._ident = 0
         self._usage = make_usage(config, zone.home)
         self._left: int | None = None
         self._events: queue.Queue[Event] = queue.Queue(QUEUE_LINES)
@@ -169,6 +170,7 @@ class Collector:
             BusyError: if another collector of this home runs.
             HomeError: if the home cannot be read or written, or a file of its state is damaged.
         """
+        self._ident = threading.get_ident()
         lock = FileLock(self.zone.home.private / "x_stream.lock", timeout=0)
         with disk_errors(self.zone.home.private):
             try:
@@ -522,6 +524,9 @@ class Collector:
         return said + moment - at if said else time.time() + self._client.ahead_s
 
     def _sleep(self, seconds: float) -> None:
+        if threading.get_ident() == self._ident:
+            # The collector's own thread waits for X, at the start: that is no hanging.
+            self.heartbeat = time.monotonic() + seconds
         if self.stop.wait(seconds):
             raise StoppedError
 

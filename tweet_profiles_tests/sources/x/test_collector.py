@@ -240,6 +240,13 @@ def test_a_plan_without_backfill_goes_on_without(x, zone, ledger):
     ledger.balance("connect: backfill refused", zone.home, ids)
 
 
+def test_a_collector_that_waits_for_x_at_its_start_does_not_hang(x, zone):
+    x.inject("rules", *["503"] * 100)
+    with collecting(zone, x_config(x, wait_scale=1)) as collector:
+        time.sleep(2)
+        assert collector.heartbeat > time.monotonic()
+
+
 def test_what_hangs_is_ended_by_the_deadman(monkeypatch, capsys):
     monkeypatch.setattr(deadman, "STOP_S", 0.2)
     monkeypatch.setattr(deadman, "HANG_S", 0.2)
