@@ -1,11 +1,14 @@
 import multiprocessing
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tweet_profiles.errors import InputError
+from tweet_profiles.errors import HomeError, InputError
 from tweet_profiles.home import Home
+from tweet_profiles.landing import zone as zone_module
 from tweet_profiles.landing.zone import LandingZone, Tally
 from tweet_profiles_tests.landing.made import land, tweet
 
@@ -134,3 +137,15 @@ def test_batches_are_full_where_most_tweets_have_landed_before(home: Home) -> No
     before = set(zone.keys())
     land(zone, *[tweet(number) for number in range(400)])
     assert [len(zone.read(key)) for key in zone.keys() if key not in before] == [50, 50, 50, 50]
+
+
+def test_an_index_that_another_process_holds_is_no_damaged_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zone_module, "_LOCK_WAIT_S", 0.2)
+    zone = LandingZone(home)
+    with zone.writer("import"):
+        pass
+    with closing(sqlite3.connect(zone.index_file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(HomeError, match="in use by another process") as raised, zone.writer("import"):
+            pass
+    assert "move it away" not in str(raised.value)
