@@ -29,7 +29,7 @@ def landed(home: Home) -> list[str]:
         ("blank.csv", b"\n \n", ["blank.csv", "is empty"]),
         ("latin.csv", "id,author_id,text,created_at\n1,2,caf\xe9,2026-01-01\n".encode("latin-1"), ["--encoding"]),
         ("columns.csv", b"id,author_id,created_at\n1,2,2026-01-01\n", ["columns.csv", "text", "--column text="]),
-        ("nothing.jsonl", b'{"a": 1}\n{"b": 2}\n', ["nothing.jsonl", "line 1", "none of its 2 records"]),
+        ("nothing.jsonl", b'{"a": 1}\n{"b": 2}\n', ["nothing.jsonl", "no key for id", "keys are a, b", "--column id="]),
     ],
 )
 def test_a_file_that_cannot_be_imported_is_refused(

@@ -37,7 +37,6 @@ def test_an_unreachable_server_is_named_with_its_address_and_what_to_check(tmp_p
         f"mongodb://user:{SECRET}@127.0.0.1:1/?tls=true&tlsCAFile=/{SECRET}/nowhere",
         f"mongodb://user:{SECRET}@127.0.0.1:1/?w={SECRET}&readConcernLevel={SECRET}&ssl=maybe",
         f"{SECRET}",
-        "",
         "mongodb://",
     ],
 )

@@ -63,11 +63,13 @@ def test_a_feature_that_is_the_same_for_all_is_said_to_be() -> None:
     assert "share of replies is left out: it is the same for all authors" in matrix.warnings
 
 
-@pytest.mark.parametrize("authors", [0, 1, 6])
-def test_authors_whom_nothing_tells_apart_end_in_one_clear_sentence(authors: int) -> None:
+@pytest.mark.parametrize(
+    ("authors", "remedy"), [(0, "import tweets"), (1, "collect more tweets"), (6, "collect more tweets")]
+)
+def test_authors_whom_nothing_tells_apart_end_in_one_clear_sentence(authors: int, remedy: str) -> None:
     profiles = profiles_from([row(50 * author, author) for author in range(max(authors, 1))]).iloc[:authors]
     matrix = build_features(profiles)
     assert matrix.scaler.names == [] and len(matrix.frame) == authors
     SCALED_FEATURES.validate(matrix.frame)
-    with pytest.raises(TooFewAuthorsError, match="collect more tweets"):
+    with pytest.raises(TooFewAuthorsError, match=remedy):
         cluster(matrix.frame, profiles, matrix.scaler, ClusterConfig())
