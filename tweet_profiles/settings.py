@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     k_anonymity: Annotated[int, Field(ge=2, le=1000)] = Field(
         default=5, description="how many authors must share what is shown"
     )
+    late_days: Annotated[float, Field(ge=0, le=365)] = Field(
+        default=2, description="how long after its end a week of the timelines waits for late tweets, then it stays"
+    )
     time_zone: str = Field(default="UTC", description="time zone of the schedules, an IANA name")
     recluster_cron: str = Field(default="30 3 * * *", description="when the authors are grouped anew")
     nights_kept: Annotated[int, Field(ge=2, le=1000)] = Field(

@@ -50,6 +50,7 @@ COLLECTIONS = (
     "released_profiles",
     "released_segments",
     "timelines",
+    "published_periods",
 )
 _DUPLICATE_KEY = 11000
 _NULLABLE = tuple(name for name, column in USER_PROFILES.columns.items() if column.nullable)

@@ -1,9 +1,10 @@
 """Making a release: rows, timelines, and everything small that is shown, of one clustering.
 
 What belongs here: reading what a release is made of, and the order of the steps. What does not: the steps themselves
-(`anonymise`, `timelines`, `shown`), and documents (`store`).
+(`anonymise`, `timelines` and `periods`, `shown`), and documents (`store`).
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,15 +14,21 @@ from tweet_profiles.errors import DatabaseError
 from tweet_profiles.profiles.buckets import FIELDS
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.release.anonymise import DIVERSITY, Anonymised, anonymise, facts_of
+from tweet_profiles.release.periods import LATE, close_weeks, published_cells
 from tweet_profiles.release.shown import counts_of, view_of
 from tweet_profiles.release.store import COUNTED, ReleaseStore, count_rows, plain
-from tweet_profiles.release.timelines import timelines
 
 Document = dict[str, Any]
 
 
 def make_release(
-    database: Database[Document], clustering: str, *, model_version: str, k: int
+    database: Database[Document],
+    clustering: str,
+    *,
+    model_version: str,
+    k: int,
+    late: timedelta = LATE,
+    now: datetime | None = None,
 ) -> tuple[str, Anonymised]:
     """Anonymise all grouped authors of a clustering and store the release, without switching to it.
 
@@ -30,6 +37,8 @@ def make_release(
         clustering: the version that readers use.
         model_version: of the model that scored the tweets.
         k: authors a group, at least.
+        late: how long after its end a week of the timelines waits for late tweets.
+        now: the moment up to which weeks are over; the present if not told.
 
     Returns:
         The release's version, and what is in it; authors who were not grouped yet count as withheld.
@@ -47,7 +56,8 @@ def make_release(
     )
     shown = result.row_of >= 0
     of_author = pd.Series(segment[grouped][shown], index=chosen["author_key"][shown].astype(object))
-    rows = timelines(_tweets(database, of_author), k)
+    close_weeks(database, _tweets(database, of_author), k, now or datetime.now(UTC), late)
+    rows = published_cells(database, k)
     counted = count_rows(zip(*(plain(result.frame[name]) for name in COUNTED), strict=True))
     view = view_of(database, clustering, counts_of(counted)[0], k)
     if view is None:

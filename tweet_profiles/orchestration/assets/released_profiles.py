@@ -1,7 +1,7 @@
 """released_profiles and exported_profiles: what may leave the system, in MongoDB and as files."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -55,7 +55,13 @@ def released_profiles(
         clustering = SegmentStore(database).current_version()
         if clustering is None:
             raise dg.Failure("there is no clustering yet: materialize customer_clusters first", allow_retries=False)
-        version, made = make_release(database, clustering, model_version=model.scorer().version, k=settings.k_anonymity)
+        version, made = make_release(
+            database,
+            clustering,
+            model_version=model.scorer().version,
+            k=settings.k_anonymity,
+            late=timedelta(days=settings.late_days),
+        )
         found = checks.faults(made.frame, RELEASED_PROFILES)
         yield from checks.stop_on(NAME, found, len(made.frame))
         smallest = smallest_class(made.frame)
