@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -39,9 +40,13 @@ STAMP = "%Y%m%dT%H%M%S%fZ"
 ORIGINS = ("import", "search", "stream", "sample")
 
 _LOCK_WAIT_S = 120.0
+_TO_HOUR = len("2006-03-21T20")
 _LOOKUP = 100
 """Tweets that are looked up in the index together, at least, unless the batch fills before."""
 _INDEX_CACHE_KIB = 64 << 10
+_LOG_PAGES = 16_000
+"""Pages of 4 KiB that SQLite's log may reach: every batch changes pages all over the index, and a page that has been
+changed many times is then written to it once."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS seen (hash BLOB PRIMARY KEY, observed_hour INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -143,6 +148,7 @@ class LandingZone:
             index.execute("PRAGMA journal_mode = WAL")
             index.execute("PRAGMA synchronous = FULL")
             index.execute(f"PRAGMA cache_size = -{_INDEX_CACHE_KIB}")
+            index.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             index.executescript(_SCHEMA)
             index.execute("INSERT OR IGNORE INTO facts VALUES ('hash key', ?)", (secrets.token_bytes(32),))
         except OSError as error:
@@ -177,7 +183,7 @@ class LandingZone:
 
     def _remember(self, index: sqlite3.Connection, key: str, tweets: Iterable[tuple[bytes, int]]) -> None:
         """Note a batch, and its tweets by hash and rank."""
-        index.executemany(_REMEMBER, tweets)
+        index.executemany(_REMEMBER, sorted(tweets))  # neighbours in the index one after the other
         index.execute("INSERT OR IGNORE INTO batches VALUES (?)", (key,))
 
     def _next_key(self, index: sqlite3.Connection, origin: str) -> str:
@@ -422,9 +428,14 @@ def _rank(tweet: Tweet) -> int:
     that shifted while it was read is no later observation. This is the index's `observed_hour`; of a tweet that was
     never edited it is the hour alone.
     """
-    hour = int(datetime.fromisoformat(tweet["observed_at"]).timestamp() // 3600)
     version: int = tweet.get("version", 1)
-    return ((version - 1) << 32) + hour
+    return ((version - 1) << 32) + _hour(tweet["observed_at"][:_TO_HOUR])
+
+
+@lru_cache(maxsize=4096)
+def _hour(beginning: str) -> int:
+    """Hours since the epoch of a stored time, which is in UTC, by its beginning up to the hour."""
+    return int(datetime.fromisoformat(beginning).replace(tzinfo=UTC).timestamp() // 3600)
 
 
 def _groups(hashes: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:

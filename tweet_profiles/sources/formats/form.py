@@ -74,12 +74,13 @@ def start(
     checked(created, "the time of creation", now)
     if observed_at is not None:
         checked(Moment(observed_at), "the time of observation", now)
+    written = format_time(created.at)
     result: Tweet = {
         "id": tweet_id,
         "author_id": author_id,
         "text": text,
-        "created_at": format_time(created.at),
-        "observed_at": format_time(observed_at or created.at),
+        "created_at": written,
+        "observed_at": written if observed_at is None else format_time(observed_at),
         "hashtags": [],
         "author": {},
     }
@@ -89,6 +90,7 @@ def start(
 
 
 _EDITS = ("edit_history_tweet_ids", "edit_history", "edit_info", "edit_control", "edit_controls", "editControl", "edit")
+_TELLS_EDITS = frozenset(_EDITS)
 _EDIT_IDS = ("edit_tweet_ids", "editTweetIds")
 
 
@@ -98,6 +100,8 @@ def edit_history(tweet: Mapping[str, Any]) -> list[Any]:
     v2 has `edit_history_tweet_ids`; v1.1 and X's web pages nest `edit_tweet_ids`, X's archive nests `editTweetIds`, and
     for a later version once more in the first one's.
     """
+    if _TELLS_EDITS.isdisjoint(tweet):
+        return []
     for name in _EDITS:
         value = tweet.get(name)
         for _ in range(3):
@@ -120,8 +124,10 @@ def put_edits(result: Tweet, history: Sequence[Any]) -> None:
 
     A tweet that is not in its own history is left as it is.
     """
+    if len(history) < 2:
+        return
     ids = [str(entry) for entry in history]
-    if len(ids) < 2 or result["id"] not in ids or not all(entry.isascii() and entry.isdigit() for entry in ids):
+    if result["id"] not in ids or not all(entry.isascii() and entry.isdigit() for entry in ids):
         return
     ordered = sorted(set(ids), key=int)
     result["version"] = ordered.index(result["id"]) + 1
@@ -197,7 +203,7 @@ def put_links(
     nothing is known of it.
     """
     text = result.get("text")
-    in_text = None if text is None else True if _LINK.search(text) else None if text.endswith("…") else False
+    in_text = None if text is None else True if _has_link(text) else None if text.endswith("…") else False
     if urls:
         pictures = [url for url in urls if _is_media(url)]
         links = [url for url in urls if not _is_media(url) and not _leads_to(url, quoted)]
@@ -212,6 +218,10 @@ def put_links(
         result["has_media"] = media
     elif in_text is False:
         result["has_media"] = False
+
+
+def _has_link(text: str) -> bool:
+    return "://" in text and _LINK.search(text) is not None
 
 
 def _is_media(url: Mapping[str, Any]) -> bool:
@@ -249,10 +259,14 @@ def put_counts(result: Any, name: str, metrics: Any, wanted: Sequence[str]) -> N
         return
     if not isinstance(metrics, dict):
         raise BadRecord(f"{name} is not an object")
-    counts = {key: metrics[key] for key in wanted if metrics.get(key) is not None}
-    for key, value in counts.items():
+    counts = {}
+    for key in wanted:
+        value = metrics.get(key)
+        if value is None:
+            continue
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
             raise BadRecord(f"{key} is not a count")
+        counts[key] = value
     if counts:
         result[name] = counts
 

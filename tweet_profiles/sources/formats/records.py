@@ -6,7 +6,7 @@ means (the other modules of this room).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tweet_profiles.landing.tweets import AUTHOR_COUNTS, FLAGS, TWEET_COUNTS
 
@@ -34,8 +34,7 @@ FIELDS = (
 """The names of our fields, as --column and --value take them."""
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record of a file: a line of JSON, an item of an array, a row of a table.
 
     Attributes:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from tweet_profiles.contracts import VERIFIED_KINDS
@@ -28,13 +29,13 @@ from tweet_profiles.sources.formats.form import (
 from tweet_profiles.sources.formats.known import ADDRESS, AUTHOR_CELL, SEVERAL, USUAL, Paths
 from tweet_profiles.sources.formats.times import TimeReader, format_time, without_hour
 from tweet_profiles.sources.formats.values import (
-    HASHTAG,
     account_of,
     client_of,
     count_of,
     flag_of,
     handle_of,
     hashtags,
+    hashtags_in,
     identifier,
     is_cut,
     is_missing,
@@ -166,6 +167,35 @@ class Mapped:
     escaped_newlines: bool = False
     hours_unknown: bool = False
 
+    @cached_property
+    def _told(self) -> frozenset[str]:
+        """The fields that a record of this file may tell, so that the others need not be looked for in each."""
+        return frozenset(self.paths) | frozenset(self.constants)
+
+    @cached_property
+    def _flags(self) -> tuple[str, ...]:
+        return tuple(name for name in FLAGS if name in self._told)
+
+    @cached_property
+    def _tweet_counts(self) -> tuple[str, ...]:
+        return tuple(name for name in TWEET_COUNTS if name in self._told)
+
+    @cached_property
+    def _author_counts(self) -> tuple[str, ...]:
+        return tuple(name for name in AUTHOR_COUNTS if name in self._told)
+
+    @cached_property
+    def _references(self) -> tuple[tuple[str, str], ...]:
+        """Flags, and the columns that name another tweet."""
+        pairs = (("is_retweet", "retweet_of"), ("is_reply", "reply_to"), ("is_quote", "quote_of"))
+        return tuple(pair for pair in pairs if pair[1] in self.paths)
+
+    @cached_property
+    def _attached(self) -> tuple[tuple[str, str], ...]:
+        """Flags, and the columns that list what they tell of."""
+        pairs = (("has_link", "links"), ("has_media", "media"))
+        return tuple(pair for pair in pairs if pair[1] in self.paths)
+
     def cell(self, record: Mapping[str, Any], name: str) -> Any:
         """A field's cell: the first path that holds a value, else the constant, else None."""
         for path in self.paths.get(name, ()):
@@ -235,7 +265,7 @@ class Mapped:
     def _id(self, record: Mapping[str, Any], name: str) -> Any:
         """An id's cell; rtweet writes x before ids, so that no program takes them for numbers."""
         cell = self.cell(record, name)
-        return cell[1:] if isinstance(cell, str) and _RTWEET_ID.fullmatch(cell) and self.kind == "rtweet" else cell
+        return cell[1:] if self.kind == "rtweet" and isinstance(cell, str) and _RTWEET_ID.fullmatch(cell) else cell
 
     def tweet_id(self, record: Mapping[str, Any]) -> str:
         """The tweet's id, from its own column or its page's address. Raises BadRecord if there is none."""
@@ -287,17 +317,17 @@ class Mapped:
     def _put_facts(self, result: Tweet, record: Mapping[str, Any]) -> None:
         text = result.get("text") or ""
         tags = self.cell(record, "hashtags")
-        result["hashtags"] = hashtags(HASHTAG.findall(text) if tags is None else listed(tags))
+        result["hashtags"] = hashtags(hashtags_in(text) if tags is None else listed(tags))
         put_language(result, self.cell(record, "lang"))
         put_source(result, client_of(self.cell(record, "source")))
         put_links(result, urls=None, quoted=None, media=None)
-        for name in FLAGS:
+        for name in self._flags:
             flag = self._flag(record, name)
             if flag is not None:
                 result[name] = flag  # type: ignore[literal-required]
-        for name, reference in (("is_retweet", "retweet_of"), ("is_reply", "reply_to"), ("is_quote", "quote_of")):
+        for name, reference in self._references:
             self._put_reference(result, record, name, reference)
-        for name, reference in (("has_link", "links"), ("has_media", "media")):
+        for name, reference in self._attached:
             if any(is_present(cell) for cell in self.cells(record, reference)):
                 result[name] = True  # type: ignore[literal-required]
         if text.startswith("RT @") or not isinstance(result.get("is_retweet"), bool):
@@ -307,12 +337,12 @@ class Mapped:
             with suppress(BadRecord):
                 result["original_author_id"] = identifier(original, "the original's author")
         else:
-            counts = {name: self._count(record, name) for name in TWEET_COUNTS}
-            put_counts(result, "public_metrics", counts, TWEET_COUNTS)
+            counts = {name: self._count(record, name) for name in self._tweet_counts}
+            put_counts(result, "public_metrics", counts, self._tweet_counts)
 
     def _put_reference(self, result: Tweet, record: Mapping[str, Any], name: str, reference: str) -> None:
         """A column that names another tweet tells of every record whether it is a retweet, a reply, a quote."""
-        if reference not in self.paths or (name in result and name != "is_retweet"):
+        if name in result and name != "is_retweet":
             return
         there = [is_present(cell) for cell in self.cells(record, reference)]
         if any(there):
@@ -329,7 +359,7 @@ class Mapped:
             user["verified"], user["verified_type"] = True, kind
         if is_present(self.cell(record, "blue")) and is_missing(user["verified_type"]):
             user["verified"], user["verified_type"] = True, "blue"
-        counts = {name: self._count(record, name) for name in AUTHOR_COUNTS}
+        counts = {name: self._count(record, name) for name in self._author_counts}
         put_author(result, user, counts, self.other_times)
 
     def unreadable(self, record: Mapping[str, Any]) -> list[str]:
@@ -343,23 +373,28 @@ class Mapped:
 
     def _flag(self, record: Mapping[str, Any], name: str) -> bool | None:
         cell = self.cell(record, name)
-        with suppress(BadRecord):
+        try:
             return None if cell is None else flag_of(cell, name)
-        return None
+        except BadRecord:
+            return None
 
     def _count(self, record: Mapping[str, Any], name: str) -> int | None:
         cell = self.cell(record, name)
-        with suppress(BadRecord):
+        try:
             return None if cell is None else count_of(cell, name)
-        return None
+        except BadRecord:
+            return None
 
     def _other_time(self, record: Mapping[str, Any], name: str) -> datetime | None:
         cell = self.cell(record, name)
-        with suppress(BadRecord):
+        try:
             return None if cell is None else self.other_times.read(cell, name).at
-        return None
+        except BadRecord:
+            return None
 
     def _history(self, record: Mapping[str, Any]) -> list[Any]:
+        if "edits" not in self._told:
+            return []
         cell = self.cell(record, "edits")
         parsed = literal(cell) if isinstance(cell, str) else cell
         return parsed if isinstance(parsed, list) else []

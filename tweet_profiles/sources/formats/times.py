@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tzlocal.windows_tz import win_tz
@@ -85,6 +86,7 @@ _TIME = re.compile(
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+\-−])(\d{1,2})(?::?(\d{2}))?(?::?00)?")  # noqa: RUF001
 _ISO = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2}),?(?:[T\s]+(.*))?", re.IGNORECASE | re.DOTALL)
 _COMMON = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[0-5]\d(?:\.\d{3}(?:\d{3})?)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+LONGEST_COMMON = len("2006-03-21T20:50:14.000000+00:00")
 _NUMERIC = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2}),?(?:[T\s]+(.*))?", re.DOTALL)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{2})(\d{2})(\d{2})?(Z|[+-]\d{2}:?\d{2})?)?", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{5,19}(?:\.\d+)?")
@@ -93,8 +95,7 @@ _RELATIVE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """A time as a file tells it.
 
     Attributes:
@@ -139,9 +140,9 @@ class TimeReader:
 
     def _as_most(self, value: Any) -> Moment | None:
         """A time as most files write it, which the standard library reads at once; None if it is written otherwise."""
-        if self.pattern is not None or not isinstance(value, str) or not _COMMON.fullmatch(value):
+        if self.pattern is not None or not isinstance(value, str) or len(value) > LONGEST_COMMON:
             return None
-        return self._in_utc(datetime.fromisoformat(value), has_hour=True)
+        return _common(value, self.zone)
 
     def _read(self, value: Any, what: str) -> Moment:  # noqa: PLR0911 - one return a way of writing
         value = unwrapped(value)
@@ -298,8 +299,21 @@ class TimeReader:
     def _in_utc(self, parsed: datetime, *, has_hour: bool) -> Moment:
         if not has_hour:
             return Moment(datetime(parsed.year, parsed.month, parsed.day, tzinfo=UTC), has_hour=False)
-        told = parsed.tzinfo is not None
-        return Moment((parsed if told else parsed.replace(tzinfo=self.zone)).astimezone(UTC), told_zone=told)
+        return _moment(parsed, self.zone)
+
+
+@lru_cache(maxsize=1 << 14)
+def _common(text: str, zone: tzinfo) -> Moment | None:
+    """A time in the one way in which most are written; kept, as an author's time of creation comes with each tweet."""
+    return _moment(datetime.fromisoformat(text), zone) if _COMMON.fullmatch(text) else None
+
+
+def _moment(parsed: datetime, zone: tzinfo) -> Moment:
+    """The moment of a time that, if it tells no zone, is in `zone`."""
+    if parsed.tzinfo is UTC:
+        return Moment(parsed)
+    told = parsed.tzinfo is not None
+    return Moment((parsed if told else parsed.replace(tzinfo=zone)).astimezone(UTC), told_zone=told)
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ import ast
 import json
 import math
 import re
+import string
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -36,9 +37,16 @@ MAX_LITERAL_CHARACTERS = 20_000
 LONGEST_TAG = 40
 """Characters of a language's tag; what is longer is a text."""
 
+LONGEST_CLIENT = 200
+"""Characters of a client's name and its link; what is longer is not kept to be met again."""
+
+SURE_DIGITS = 18
+"""So many digits are always a count that fits into 64 bits."""
+
 HASHTAG = re.compile(r"(?<![\w&])[#＃](\w*[^\W\d_]\w*)")  # noqa: RUF001
 
-_COMMON_ID = re.compile(r"[1-9]\d{0,17}", re.ASCII)
+_TELLING = frozenset(string.ascii_letters + string.digits) - {word[0] for word in MISSING if word} - {"N", "U"}
+_COMMON_ID = re.compile(r"[1-9]\d{0,17}|[1-8]\d{18}", re.ASCII)
 _WHOLE = re.compile(r"\d{1,25}")
 _WHOLE_AS_FLOAT = re.compile(r"(\d{1,25})\.0+")
 _SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
@@ -52,6 +60,7 @@ _NO_HANDLES = frozenset({"i", "home", "search", "hashtag", "intent", "share", "e
 _TAG = re.compile(r"<[^>]*>")
 _HASHTAG_FORM = re.compile(r"(?=.*[^\W\d_])\w{1,100}")
 _R_VECTOR = re.compile(r"(?:c|list|character)\((.*)\)", re.DOTALL)
+_CUT = re.compile(r"(?:…|\.\.\.)(?:\s*https?://\S+)?\s*$")
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _SEPARATORS = re.compile(r"[\s,;|]+")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
@@ -86,7 +95,7 @@ def is_missing(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
-        return value.strip().lower() in MISSING
+        return value[:1] not in _TELLING and value.strip().lower() in MISSING
     if isinstance(value, float):
         return math.isnan(value)
     if isinstance(value, list | dict | tuple):
@@ -263,7 +272,12 @@ def _decoded(text: str) -> str:
 
 def is_cut(text: str) -> bool:
     """Whether a text ends as the API cuts it: with an ellipsis, perhaps before the tweet's own address."""
-    return re.search(r"(?:…|\.\.\.)(?:\s*https?://\S+)?\s*$", text) is not None
+    return ("…" in text or "..." in text) and _CUT.search(text) is not None
+
+
+def hashtags_in(text: str) -> list[str]:
+    """The hashtags of a text, as they are written."""
+    return HASHTAG.findall(text) if "#" in text or "＃" in text else []  # noqa: RUF001
 
 
 def hashtags(tags: Any) -> list[str]:
@@ -335,6 +349,8 @@ def count_of(value: Any, name: str) -> int | None:
     Raises:
         BadRecord: naming the field if it is no count.
     """
+    if isinstance(value, str) and len(value) <= SURE_DIGITS and value.isascii() and value.isdigit():
+        return int(value)
     value = unwrapped(value)
     if is_missing(value):
         return None
@@ -378,8 +394,15 @@ def _language(value: str) -> str | None:
 
 def client_of(value: Any) -> str | None:
     """The client's name; None if it is not told."""
+    if not isinstance(value, str):
+        return None
+    return _client(value) if len(value) <= LONGEST_CLIENT else _client.__wrapped__(value)
+
+
+@lru_cache(maxsize=1024)
+def _client(value: str) -> str | None:
     name = without_tags(value)
-    return name.strip() if isinstance(name, str) and not is_missing(name) else None
+    return name.strip() if not is_missing(name) else None
 
 
 def is_present(value: Any) -> bool | None:

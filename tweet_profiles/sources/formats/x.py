@@ -92,7 +92,7 @@ def kind_of(record: Any) -> str | None:  # noqa: PLR0911 - one return a kind
     """What a JSON value of X is: a key of `NAMES`, "notice", "message" or "error"; None if it is nothing of X."""
     if not isinstance(record, dict) or not record:
         return None
-    keys = {str(key) for key in record}
+    keys = set(record)
     if "statuses" in keys:
         return "v1 page"
     if _has_account(record) and keys & {"text", "full_text", "extended_tweet"} and "created_at" in keys:
