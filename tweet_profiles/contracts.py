@@ -124,6 +124,9 @@ def _unit(*, nullable: bool = False, title: str = "") -> pa.Column:
 
 ENGAGEMENT = ("likes", "retweets", "replies", "quotes")
 ACCOUNT_COUNTS = ("followers", "following", "posts", "listed")
+VERIFIED_TITLE = "whether the author's account is verified"
+VERIFIED_KIND_TITLE = "kind of the account's verification"
+PROTECTED_TITLE = "whether the account shows its tweets to its followers only"
 TWEET_FLAGS = ("is_retweet", "is_reply", "is_quote", "has_link", "has_media")
 
 _TWEET_COLUMNS = {
@@ -133,16 +136,16 @@ _TWEET_COLUMNS = {
         nullable=True,
         title="BCP 47 language, told by the source or detected; missing if neither",
     ),
-    "is_retweet": _flag(nullable=True),
-    "is_reply": _flag(nullable=True),
-    "is_quote": _flag(nullable=True),
-    "has_link": _flag(nullable=True),
-    "has_media": _flag(nullable=True),
+    "is_retweet": _flag(nullable=True, title="whether it passes on somebody else's tweet"),
+    "is_reply": _flag(nullable=True, title="whether it answers a tweet"),
+    "is_quote": _flag(nullable=True, title="whether it quotes a tweet"),
+    "has_link": _flag(nullable=True, title="whether it links outside X"),
+    "has_media": _flag(nullable=True, title="whether a picture or a video is with it"),
     **{name: _count(title=f"{name} of the tweet when it was observed") for name in ENGAGEMENT},
     **{name: _count(title=f"{name} of the author's account when it was observed") for name in ACCOUNT_COUNTS},
-    "verified": _flag(nullable=True),
-    "verified_kind": _text(nullable=True, among=VERIFIED_KINDS),
-    "protected": _flag(nullable=True),
+    "verified": _flag(nullable=True, title=VERIFIED_TITLE),
+    "verified_kind": _text(nullable=True, among=VERIFIED_KINDS, title=VERIFIED_KIND_TITLE),
+    "protected": _flag(nullable=True, title=PROTECTED_TITLE),
     "has_hour": _flag(nullable=False, title="false where only the day is known: the time is then its midnight"),
     "version": pa.Column("int64", pa.Check.ge(1), title="of an edited tweet; the highest counts, whenever it was read"),
     "retweets_collected": _flag(nullable=True, title="whether this way of collecting returns retweets at all"),
@@ -150,15 +153,15 @@ _TWEET_COLUMNS = {
 
 RAW_TWEETS = pa.DataFrameSchema(
     {
-        "tweet_id": _text(nullable=False, pattern=ID_PATTERN),
-        "author_id": _text(nullable=False, pattern=ID_PATTERN),
+        "tweet_id": _text(nullable=False, pattern=ID_PATTERN, title="of an edited tweet that of its first version"),
+        "author_id": _text(nullable=False, pattern=ID_PATTERN, title="X's id of the author"),
         "text": pa.Column(
             "string",
             _each(is_storable, "must hold neither NUL nor half a character"),
             nullable=True,
             title="missing where it is withheld, deleted or unavailable",
         ),
-        "created_at": _moment(),
+        "created_at": _moment(title="when it was written"),
         "observed_at": _moment(title="when the metrics and the account were read from X"),
         "source": pa.Column(
             "string",
@@ -175,7 +178,7 @@ RAW_TWEETS = pa.DataFrameSchema(
             nullable=False,
             title="list of hashtags without #, lower case",
         ),
-        "account_created_at": _moment(nullable=True),
+        "account_created_at": _moment(nullable=True, title="when the author's account was made"),
         **_TWEET_COLUMNS,
     },
     strict=True,
@@ -202,9 +205,9 @@ SCORED_TWEETS = pa.DataFrameSchema(
         "position": pa.Column("int64", pa.Check.ge(0), title="order of observation within the batch"),
         "sentiment": _unit(nullable=True, title="0 negative to 1 positive"),
         "subjectivity": _unit(nullable=True, title="0 objective to 1 subjective"),
-        "label": _text(nullable=True, among=LABELS),
+        "label": _text(nullable=True, among=LABELS, title="the sentiment in a word"),
         "not_scored": _text(nullable=True, among=NOT_SCORED, title="why there is no score; missing where there is one"),
-        "client_kind": _text(nullable=True, among=CLIENT_KINDS),
+        "client_kind": _text(nullable=True, among=CLIENT_KINDS, title="kind of client it was written with"),
         "topics": pa.Column(object, nullable=False, title="list of the hashtags' pseudonyms"),
         "topic_names": pa.Column(
             object, nullable=False, title="the hashtags in the same order; empty where too few authors share one"
@@ -266,13 +269,13 @@ PROFILE_NUMBERS: dict[str, pa.Column] = {
 
 USER_PROFILES = pa.DataFrameSchema(
     {
-        "author_key": _text(nullable=False, pattern=KEY_PATTERN),
+        "author_key": _text(nullable=False, pattern=KEY_PATTERN, title="HMAC-SHA256 pseudonym of the author id"),
         "first_seen": _moment(title="day of the first tweet seen"),
         "last_seen": _moment(title="day of the last tweet seen"),
         **PROFILE_NUMBERS,
-        "verified": _flag(nullable=True),
-        "verified_kind": _text(nullable=True, among=VERIFIED_KINDS),
-        "protected": _flag(nullable=True),
+        "verified": _flag(nullable=True, title=VERIFIED_TITLE),
+        "verified_kind": _text(nullable=True, among=VERIFIED_KINDS, title=VERIFIED_KIND_TITLE),
+        "protected": _flag(nullable=True, title=PROTECTED_TITLE),
         "languages": pa.Column(object, nullable=False, title="{language: tweets}"),
         "hours": pa.Column(
             object, nullable=False, title="24 counts of tweets whose hour is known, by hour of the day, UTC"
@@ -292,7 +295,7 @@ USER_PROFILES = pa.DataFrameSchema(
 
 SCALED_FEATURES = pa.DataFrameSchema(
     {
-        "author_key": _text(nullable=False, pattern=KEY_PATTERN),
+        "author_key": _text(nullable=False, pattern=KEY_PATTERN, title="HMAC-SHA256 pseudonym of the author id"),
         r"^(?!author_key$).+": pa.Column(
             "float64",
             [pa.Check(lambda column: np.isfinite(column).all(), error="every value is finite")],
@@ -319,12 +322,12 @@ def _typical(title: str, *, nullable: bool = True) -> pa.Column:
 RELEASED_PROFILES = pa.DataFrameSchema(
     {
         "group": pa.Column("int64", pa.Check.ge(0), title="anonymity group; its rows are the same in every column"),
-        "segment": pa.Column("int64", pa.Check.ge(0)),
+        "segment": pa.Column("int64", pa.Check.ge(0), title="number of the segment, the same from night to night"),
         "segment_confidence": _grid(0, 1, title="0 on the border of two segments to 1 at a centre, in steps of 0.1"),
         "main_language": _text(nullable=False, title="BCP 47 language of most of the group; und if not told"),
-        "main_client": _text(nullable=True, among=CLIENT_KINDS),
-        "verified_kind": _text(nullable=True, among=VERIFIED_KINDS),
-        "protected": _flag(nullable=True),
+        "main_client": _text(nullable=True, among=CLIENT_KINDS, title="kind of client that the group writes with most"),
+        "verified_kind": _text(nullable=True, among=VERIFIED_KINDS, title=VERIFIED_KIND_TITLE),
+        "protected": _flag(nullable=True, title=PROTECTED_TITLE),
         **{name: _typical(f"typical {name} of the group") for name in ACCOUNT_COUNTS},
         "account_age_years": _grid(0, 100, nullable=True, title="in steps of half a year"),
         "tweets_seen": _typical("typical number of tweets about the brand", nullable=False),
@@ -337,7 +340,7 @@ RELEASED_PROFILES = pa.DataFrameSchema(
         "active_part": _text(
             nullable=True, among=PARTS_OF_DAY, title="when the group tweets most, UTC; missing if only days are known"
         ),
-        "last_seen_month": _text(nullable=False, pattern=r"^[0-9]{4}-[0-9]{2}$"),
+        "last_seen_month": _text(nullable=False, pattern=r"^[0-9]{4}-[0-9]{2}$", title="month of the last tweet"),
         "sentiment_mean": _grid(0, 1, nullable=True, title="of own words: mean of the group, in steps of 0.05"),
         "sentiment_label": _text(
             nullable=True, among=LABELS, title="missing, as is the mean, if not known or all in the segment are alike"

@@ -1,10 +1,10 @@
 """The blocking contract checks: every table is held against its pandera schema before anything reads it.
 
-What belongs here: turning a schema into an asset check that stops the run. What does not: the schemas
-themselves (`contracts`).
+What belongs here: turning a schema into an asset check that stops the run, and the one way in which an asset gives its
+tables out (`Border`). What does not: the schemas themselves (`contracts`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -28,6 +28,40 @@ def contract_spec(asset: str) -> dg.AssetCheckSpec:
         blocking=True,
         description=f"Every table of {asset} has the columns, types and ranges of its pandera schema.",
     )
+
+
+class Border:
+    """The border of an asset: each of its tables is held against the contract, and only then given out."""
+
+    def __init__(self, asset: str, schema: pa.DataFrameSchema) -> None:
+        """Of the asset with this name, whose tables keep this contract."""
+        self.asset, self.schema = asset, schema
+        self.rows = 0
+
+    def hold(
+        self, frame: pd.DataFrame, give_out: Callable[[pd.DataFrame], object] | None = None
+    ) -> Iterator[dg.AssetCheckResult]:
+        """Check a table, then give it out; to be used with `yield from`, which is without results if all is well.
+
+        Args:
+            frame: the table.
+            give_out: writes it or hands it on; is not called for a table that breaks the contract, so that what was
+                there before stays. None: it has been written already.
+
+        Raises:
+            dg.Failure: after the failed check, naming the first fault without its values.
+        """
+        found = faults(frame, self.schema)
+        if found:
+            yield check_result(self.asset, found, len(frame))
+            raise _broken(self.asset, found, "" if give_out is None else " Nothing was written.")
+        if give_out is not None:
+            give_out(frame)
+        self.rows += len(frame)
+
+    def kept(self) -> dg.AssetCheckResult:
+        """The passed check of all tables that were held."""
+        return check_result(self.asset, [], self.rows)
 
 
 def faults(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> list[dict[str, Any]]:
@@ -57,17 +91,11 @@ def check_result(asset: str, found: list[dict[str, Any]], rows: int) -> dg.Asset
     )
 
 
-def stop_on(asset: str, found: list[dict[str, Any]], rows: int) -> Iterator[dg.AssetCheckResult]:
-    """If there are faults, report the failed check and fail the step: a table that breaks its contract is
-    never written, so what was there before stays.
-    """
-    if not found:
-        return
-    yield check_result(asset, found, rows)
+def _broken(asset: str, found: list[dict[str, Any]], then: str) -> dg.Failure:
     first = found[0]
-    raise dg.Failure(
+    return dg.Failure(
         f"{asset}: {len(found)} faults against its contract, the first in column {first['column']}: "
-        f"{first['check']} ({first['cases']} cases). Nothing was written.",
+        f"{first['check']} ({first['cases']} cases).{then}",
         metadata={"faults": dg.MetadataValue.json(found)},
         allow_retries=False,
     )

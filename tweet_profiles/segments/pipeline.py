@@ -4,6 +4,7 @@ What belongs here: the order of the steps and the verdict on the result. What do
 MongoDB or Dagster.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,6 +97,7 @@ def cluster(
     scaler: Scaler,
     config: ClusterConfig,
     previous: PreviousClustering | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> ClusterResult:
     """Choose k, fit, join groups too small to show, match to last night's and describe.
 
@@ -107,6 +109,7 @@ def cluster(
         scaler: how the features were scaled.
         config: see `ClusterConfig`.
         previous: last night's clustering; segments that continue keep their ids.
+        progress: told each k of the sweep when it is done.
 
     Raises:
         TooFewAuthorsError: if there are fewer authors than a segment must have, fewer than two different ones, or fewer
@@ -118,7 +121,7 @@ def cluster(
     features = features.iloc[order].reset_index(drop=True)
     matrix, _ = matrix_of(features)
     ks = range(config.k_min, config.k_max + 1)
-    points = sweep(matrix, sorted({*ks, *([config.k] if config.k else [])}), config.seed)
+    points = sweep(matrix, sorted({*ks, *([config.k] if config.k else [])}), config.seed, progress)
     chosen = choose_k(points, config.k)
     clustering = join_small(matrix, fit(matrix, chosen.k, config.seed), config.k_anonymity)
     choice = chosen.joined(clustering.k)

@@ -40,6 +40,8 @@ TOKENS_PER_BATCH = {"int8": 768, "float32": 768, "tensorflow": 8192}
 of the time that it took with 4,096; a GPU wants many at once."""
 TEXTS_AT_ONCE = 20_000
 """Texts tokenised together: bounds the memory however many are given."""
+PORTION = 10_000
+"""Different texts between two words of progress: half a minute on a small machine."""
 SCORE_DIGITS = 4
 
 
@@ -92,7 +94,12 @@ class TextScorer:
         return logits
 
 
-def score_tweets(scorer: Scorer, texts: Sequence[str | None], languages: Sequence[str | None]) -> pd.DataFrame:
+def score_tweets(
+    scorer: Scorer,
+    texts: Sequence[str | None],
+    languages: Sequence[str | None],
+    progress: Callable[[int], None] | None = None,
+) -> pd.DataFrame:
     """Score the tweets that the model can read, and say of the others why it cannot.
 
     Args:
@@ -100,6 +107,7 @@ def score_tweets(scorer: Scorer, texts: Sequence[str | None], languages: Sequenc
         texts: of the tweets; None where it is withheld or unavailable.
         languages: BCP 47 tag of each, None where it is not told: then it is detected, if there are words. Emoji alone
             are in no language: the model reads their English names.
+        progress: told how many different texts are scored, each time a portion is.
 
     Returns:
         One row a tweet in the given order: sentiment, subjectivity (float32) and label, missing where there is no
@@ -119,7 +127,14 @@ def score_tweets(scorer: Scorer, texts: Sequence[str | None], languages: Sequenc
         reasons[row] = None if is_read else OTHER_LANGUAGE
     result = pd.DataFrame({"not_scored": reasons, "lang": known}, dtype=object)
     chosen = [row for row, reason in enumerate(reasons) if reason is None]
-    scores = scorer.score([text for row in chosen if (text := texts[row]) is not None])
+    readable = [text for row in chosen if (text := texts[row]) is not None]
+    position = {text: row for row, text in enumerate(dict.fromkeys(readable))}
+    distinct, parts = list(position), []
+    for start in range(0, max(len(distinct), 1), PORTION):
+        parts.append(scorer.score(distinct[start : start + PORTION]))
+        if progress is not None:
+            progress(min(start + PORTION, len(distinct)))
+    scores = pd.concat(parts, ignore_index=True).iloc[[position[text] for text in readable]]
     return result.join(scores.set_index(pd.Index(chosen)))
 
 

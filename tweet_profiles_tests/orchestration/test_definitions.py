@@ -84,6 +84,14 @@ def test_every_asset_tells_its_owner_its_kinds_and_what_it_is() -> None:
         assert node.description and len(node.description) > 40
 
 
+def test_every_table_shows_its_columns_with_what_they_mean() -> None:
+    graph = build_definitions().get_repository_def().asset_graph
+    for name in ("raw_tweets", "scored_tweets", "user_profiles", "released_profiles", "exported_profiles"):
+        schema = graph.get(dg.AssetKey(name)).metadata["dagster/column_schema"]
+        columns = schema.columns
+        assert columns and [column.name for column in columns if not column.description or not column.type] == []
+
+
 def test_every_contract_check_blocks_what_comes_after_it() -> None:
     graph = build_definitions().get_repository_def().asset_graph
     unblocking = {key.name for key in graph.asset_check_keys if not graph.get_check_spec(key).blocking}

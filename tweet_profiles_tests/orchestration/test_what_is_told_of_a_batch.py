@@ -63,12 +63,17 @@ def test_each_batch_tells_its_own_numbers_and_a_bad_record_stands_alone_in_the_q
 
         first, second = told("scored_tweets", keys[0]), told("scored_tweets", keys[1])
         raw, profiles = told("raw_tweets", keys[0]), told("user_profiles", keys[1])
+        arrivals = told("assigned_authors", keys[1])
     assert first["not_scored"] == "not scored (es 2, no text 2, tr 1)" and second["not_scored"] == "all scored"
     assert (first["tweets"], first["scored"], second["tweets"], second["scored"]) == (6, 1, 2, 2)
     assert (raw["tweets"], raw["quarantined"], raw["without_text"], raw["without_hour"]) == (6, 1, 1, 1)
     assert "created_at: must not be before 2006-03-21" in str(raw["quarantined_because"])
     assert raw["retweets_collected"] == "not known and yes"
     assert profiles["tweets_known"] == 2
+    assert "data:image/png" in str(first["sentiment"]) and first["sentiment"] != second["sentiment"]
+    assert (profiles["dagster/partition_row_count"], first["dagster/partition_row_count"]) == (5, 6)
+    assert not [name for told_ in (first, second, raw, profiles, arrivals) for name in told_ if "run" in name]
+    assert arrivals["note"] == "there is no clustering yet: the next one takes these authors in"
     [entry] = [orjson.loads(line) for file in home.quarantine.iterdir() for line in file.read_bytes().splitlines()]
     assert (entry["number"], entry["unit"]) == (7, "line") and orjson.loads(entry["content"]) == BATCHES[0][6]
     scored = read_table(partition_file(home.scored, keys[0]), SCORED_TWEETS, "scored_tweets")

@@ -7,6 +7,7 @@ import dagster as dg
 from tweet_profiles.contracts import SCORED_TWEETS
 from tweet_profiles.orchestration.assets.metadata import OWNERS, table
 from tweet_profiles.orchestration.partitions import BATCHES
+from tweet_profiles.orchestration.progress import Progress
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.release.counts import shown
 from tweet_profiles.segments.arrivals import Arrivals
@@ -35,19 +36,23 @@ NAME = "assigned_authors"
 def assigned_authors(
     context: dg.AssetExecutionContext, home: HomeResource, mongo: MongoResource
 ) -> dg.MaterializeResult:
-    """Assign the authors of the run's batches who are not in the clustering that readers use."""
-    folder = home.open().scored
-    authors: set[str] = set()
-    for partition in context.partition_keys:
-        authors.update(read_table(partition_file(folder, partition), SCORED_TWEETS, "scored_tweets")["author_key"])
-    k = home.settings().k_anonymity
+    """Assign the authors of each batch who are not in the clustering that readers use."""
+    folder, k = home.open().scored, home.settings().k_anonymity
+    progress = Progress(context.log)
+    reasons: set[str] = set()
     with mongo.database() as database:
         store = SegmentStore(database)
-        done = store.assign_arrivals(sorted(authors))
-        current = None if done.version is None else store.read(done.version)
-    if done.reason is not None:
-        context.log.warning(f"no author was assigned: {done.reason}")
-    return dg.MaterializeResult(metadata=_metadata(done, {} if current is None else current.document["names"], k))
+        for number, partition in enumerate(context.partition_keys, 1):
+            scored = read_table(partition_file(folder, partition), SCORED_TWEETS, "scored_tweets")
+            done = store.assign_arrivals(sorted(set(scored["author_key"])))
+            current = None if done.version is None else store.read(done.version)
+            names = {} if current is None else current.document["names"]
+            context.add_asset_metadata(_metadata(done, names, k), partition_key=partition)
+            reasons |= {done.reason} if done.reason is not None else set()
+            progress.tell(f"the authors of {number:,} of {len(context.partition_keys):,} batches are looked at")
+    for reason in sorted(reasons):
+        context.log.warning(f"no author was assigned: {reason}")
+    return dg.MaterializeResult()
 
 
 def _metadata(done: Arrivals, names: dict[str, str], k: int) -> dict[str, Any]:

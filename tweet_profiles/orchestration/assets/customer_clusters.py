@@ -13,6 +13,7 @@ from tweet_profiles.contracts import SCALED_FEATURES
 from tweet_profiles.home import write_atomically
 from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot, table
 from tweet_profiles.orchestration.assets.scaled_features import SCALER_FILE, TABLE_FILE
+from tweet_profiles.orchestration.progress import Progress
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.release.counts import shown
@@ -67,10 +68,11 @@ class CustomerClustersConfig(dg.Config):
     ),
 )
 def customer_clusters(
-    config: CustomerClustersConfig, home: HomeResource, mongo: MongoResource
+    context: dg.AssetExecutionContext, config: CustomerClustersConfig, home: HomeResource, mongo: MongoResource
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Choose k, group the authors, store the version, switch to it."""
     opened, settings = home.open(), home.settings()
+    progress = Progress(context.log)
     features = read_table(opened.features / TABLE_FILE, SCALED_FEATURES, "scaled_features")
     scaler = Scaler.from_json((opened.features / SCALER_FILE).read_text())
     with mongo.database() as database:
@@ -96,6 +98,7 @@ def customer_clusters(
                     k_anonymity=settings.k_anonymity,
                 ),
                 store.previous(),
+                lambda k: progress.tell(f"looked at {k} groups of at most {config.k_max}"),
             )
         except TooFewAuthorsError as error:
             raise dg.Failure(f"{error}. The last grouping stays", allow_retries=False) from error

@@ -1,4 +1,4 @@
-"""Metadata that more than one asset shows: inline plots, small tables, and what owners and groups are called.
+"""Metadata that more than one asset shows: inline plots, small tables, columns, and what owners are called.
 
 What belongs here: turning numbers and figures into Dagster metadata. What does not: computing them.
 """
@@ -8,8 +8,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import pandera.pandas as pa
 
 OWNERS = ["team:audience-profiling"]
+
+
+def columns_of(
+    schema: pa.DataFrameSchema, others: Mapping[str, tuple[str, str]] | None = None
+) -> dict[str, dg.TableSchema]:
+    """The columns of a table for the UI, as its contract has them: type, whether values may be missing, and title.
+
+    Args:
+        schema: the contract; columns that it knows by a pattern only are left out.
+        others: type and description of columns that the contract does not name.
+    """
+    columns = [
+        dg.TableColumn(
+            name,
+            type=str(column.dtype),
+            description=column.title or None,
+            constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=[name] == schema.unique),
+        )
+        for name, column in schema.columns.items()
+        if not column.regex
+    ]
+    more = [dg.TableColumn(name, type=kind, description=told) for name, (kind, told) in (others or {}).items()]
+    return {"dagster/column_schema": dg.TableSchema(columns=[*columns, *more])}
 
 
 def inline_plot(png: bytes, alt: str) -> dg.MarkdownMetadataValue:

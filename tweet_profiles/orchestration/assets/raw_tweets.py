@@ -1,6 +1,7 @@
 """raw_tweets: a landed batch as a table. Personal data: lives under the home's private folder only."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 import orjson
@@ -10,7 +11,7 @@ from tweet_profiles.contracts import RAW_TWEETS
 from tweet_profiles.landing.frames import raw_frame
 from tweet_profiles.landing.quarantine import Quarantine
 from tweet_profiles.orchestration import checks
-from tweet_profiles.orchestration.assets.metadata import OWNERS, table
+from tweet_profiles.orchestration.assets.metadata import OWNERS, columns_of, table
 from tweet_profiles.orchestration.partitions import BATCHES
 from tweet_profiles.orchestration.resources import HomeResource
 from tweet_profiles.tables import partition_file, write_table
@@ -24,6 +25,7 @@ NAME = "raw_tweets"
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="ingest",
     owners=OWNERS,
+    metadata=columns_of(RAW_TWEETS),
     kinds={"parquet"},
     code_version="2",
     check_specs=[checks.contract_spec(NAME)],
@@ -37,17 +39,14 @@ def raw_tweets(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Read each batch of the run, give it the contract's types, write one Parquet file a batch."""
     zone, opened = home.landing_zone(), home.open()
-    rows = 0
+    border = checks.Border(NAME, RAW_TWEETS)
     for key in context.partition_keys:
         records = zone.read(key)
         batch = raw_frame(records)
-        found = checks.faults(batch.frame, RAW_TWEETS)
-        yield from checks.stop_on(NAME, found, len(batch.frame))
+        yield from border.hold(batch.frame, partial(write_table, partition_file(opened.raw, key)))
         with Quarantine(opened, zone.path(key).name, key) as quarantine:
             for number, reason in batch.left_out:
                 quarantine.add(number, "line", reason, orjson.dumps(records[number - 1]))
-        write_table(partition_file(opened.raw, key), batch.frame)
-        rows += len(batch.frame)
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": len(batch.frame),
@@ -65,7 +64,7 @@ def raw_tweets(
             },
             partition_key=key,
         )
-    yield dg.MaterializeResult(check_results=[checks.check_result(NAME, [], rows)])
+    yield dg.MaterializeResult(check_results=[border.kept()])
 
 
 def _collected(column: pd.Series) -> str:

@@ -8,7 +8,7 @@ import dagster as dg
 from tweet_profiles.contracts import RELEASED_PROFILES
 from tweet_profiles.database.unreleased import is_behind, unreleased_since
 from tweet_profiles.orchestration import checks
-from tweet_profiles.orchestration.assets.metadata import OWNERS, table
+from tweet_profiles.orchestration.assets.metadata import OWNERS, columns_of, table
 from tweet_profiles.orchestration.resources import HomeResource, ModelResource, MongoResource
 from tweet_profiles.release.anonymise import smallest_class
 from tweet_profiles.release.counts import in_words
@@ -28,6 +28,7 @@ FRESHNESS_CHECK = "holds_what_the_profiles_hold"
     deps=["customer_clusters"],
     group_name="release",
     owners=OWNERS,
+    metadata=columns_of(RELEASED_PROFILES),
     kinds={"mongodb"},
     code_version="1",
     pool="clustering",
@@ -62,8 +63,9 @@ def released_profiles(
             k=settings.k_anonymity,
             late=timedelta(days=settings.late_days),
         )
-        found = checks.faults(made.frame, RELEASED_PROFILES)
-        yield from checks.stop_on(NAME, found, len(made.frame))
+        # The version is stored; giving it out is switching readers to it, below.
+        border = checks.Border(NAME, RELEASED_PROFILES)
+        yield from border.hold(made.frame)
         smallest = smallest_class(made.frame)
         private = made.frame.empty or smallest >= settings.k_anonymity
         verdict = dg.AssetCheckResult(
@@ -98,7 +100,7 @@ def released_profiles(
                 [{str(name): value for name, value in row.items()} for row in per_segment.to_dict("records")]
             ),
         },
-        check_results=[checks.check_result(NAME, [], release.authors), verdict],
+        check_results=[border.kept(), verdict],
     )
 
 
@@ -107,6 +109,7 @@ def released_profiles(
     deps=[NAME],
     group_name="release",
     owners=OWNERS,
+    metadata=columns_of(RELEASED_PROFILES, {"segment_name": ("string", "name of the segment, behind its number")}),
     kinds={"csv", "parquet"},
     code_version="1",
     pool="clustering",

@@ -1,6 +1,7 @@
 """scaled_features: the numeric side of every profile, transformed and standard-scaled."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 from pydantic import Field
@@ -9,7 +10,7 @@ from tweet_profiles import plots
 from tweet_profiles.contracts import SCALED_FEATURES
 from tweet_profiles.home import write_atomically
 from tweet_profiles.orchestration import checks
-from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot, table
+from tweet_profiles.orchestration.assets.metadata import OWNERS, columns_of, inline_plot, table
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
 from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.release.counts import roughly
@@ -59,11 +60,9 @@ def scaled_features(
     with mongo.database() as database:
         profiles = ProfileStore(database).frame()
     matrix = build_features(profiles, FeatureConfig(tuple(config.features), config.winsor))
-    found = checks.faults(matrix.frame, SCALED_FEATURES)
-    yield from checks.stop_on(NAME, found, len(matrix.frame))
-    opened = home.open()
+    opened, border = home.open(), checks.Border(NAME, SCALED_FEATURES)
     folder = opened.features
-    write_table(folder / TABLE_FILE, matrix.frame)
+    yield from border.hold(matrix.frame, partial(write_table, folder / TABLE_FILE))
     write_atomically(folder / SCALER_FILE, lambda file: file.write(matrix.scaler.to_json().encode()))
     pictures: dict[str, dg.MetadataValue] = {}
     if matrix.scaler.columns:
@@ -79,10 +78,11 @@ def scaled_features(
             "features": len(matrix.scaler.columns),
             "feature_table": table(describe_features(matrix)),
             **pictures,
+            **columns_of(SCALED_FEATURES, {name: ("float64", FEATURES[name].label) for name in matrix.scaler.names}),
             "authors_without_mood": int((profiles["tweets_scored"] == 0).sum()),
             "warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in matrix.warnings) or "*none*"),
         },
-        check_results=[checks.check_result(NAME, [], len(matrix.frame))],
+        check_results=[border.kept()],
     )
 
 

@@ -1,6 +1,7 @@
 """scored_tweets: sentiment and subjectivity a tweet, under pseudonyms. From here on no text and no id."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 import pandas as pd
@@ -8,8 +9,9 @@ import pandas as pd
 from tweet_profiles import plots
 from tweet_profiles.contracts import LABELS, RAW_TWEETS, SCORED_TWEETS
 from tweet_profiles.orchestration import checks
-from tweet_profiles.orchestration.assets.metadata import OWNERS, inline_plot
+from tweet_profiles.orchestration.assets.metadata import OWNERS, columns_of, inline_plot
 from tweet_profiles.orchestration.partitions import BATCHES
+from tweet_profiles.orchestration.progress import Progress
 from tweet_profiles.orchestration.resources import HomeResource, ModelResource
 from tweet_profiles.privacy.generalise import to_scored
 from tweet_profiles.profiles.compute import why_not_scored
@@ -26,6 +28,7 @@ NAME = "scored_tweets"
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="sentiment",
     owners=OWNERS,
+    metadata=columns_of(SCORED_TWEETS),
     kinds={"tensorflow", "parquet"},
     code_version="2",
     pool="model",
@@ -41,30 +44,25 @@ def scored_tweets(
     """Score the run's batches with one loaded model and write one Parquet file a batch."""
     opened, settings = home.open(), home.settings()
     key, scorer = opened.pseudonym_key(settings), model.scorer()
-    scores = []
-    for partition in context.partition_keys:
+    border = checks.Border(NAME, SCORED_TWEETS)
+    progress = Progress(context.log)
+    for number, partition in enumerate(context.partition_keys, 1):
         raw = read_table(partition_file(opened.raw, partition), RAW_TWEETS, "raw_tweets")
         texts, languages = (
             raw[name].astype(object).where(raw[name].notna(), None).tolist() for name in ("text", "lang")
         )
-        scored = to_scored(raw, score_tweets(scorer, texts, languages), key, settings.k_anonymity)
-        found = checks.faults(scored, SCORED_TWEETS)
-        yield from checks.stop_on(NAME, found, len(scored))
-        write_table(partition_file(opened.scored, partition), scored)
-        scores.append(scored[["sentiment", "label"]].dropna())
+        where = f"batch {number:,} of {len(context.partition_keys):,}"
+        scores = score_tweets(scorer, texts, languages, partial(_tell, progress, where))
+        scored = to_scored(raw, scores, key, settings.k_anonymity)
+        yield from border.hold(scored, partial(write_table, partition_file(opened.scored, partition)))
         context.add_asset_metadata(
             {"model_version": scorer.version, **facts_of(scored, scorer.languages)}, partition_key=partition
         )
-    every = pd.concat(scores)
-    yield dg.MaterializeResult(
-        metadata={
-            "sentiment_of_the_run": inline_plot(
-                plots.png_bytes(plots.sentiment_histogram(every["sentiment"].to_numpy(), every["label"].to_numpy())),
-                "Distribution of sentiment",
-            ),
-        },
-        check_results=[checks.check_result(NAME, [], len(every))],
-    )
+    yield dg.MaterializeResult(check_results=[border.kept()])
+
+
+def _tell(progress: Progress, where: str, texts: int) -> None:
+    progress.tell(f"scored {texts:,} texts of {where}")
 
 
 def facts_of(scored: pd.DataFrame, languages: frozenset[str]) -> dict[str, dg.MetadataValue]:
@@ -83,6 +81,8 @@ def facts_of(scored: pd.DataFrame, languages: frozenset[str]) -> dict[str, dg.Me
         facts |= {
             f"{label}_share": dg.MetadataValue.float(float((scores["label"] == label).mean())) for label in LABELS
         }
+        histogram = plots.sentiment_histogram(scores["sentiment"].to_numpy(), scores["label"].to_numpy())
+        facts["sentiment"] = inline_plot(plots.png_bytes(histogram), "Distribution of sentiment")
     return facts
 
 
