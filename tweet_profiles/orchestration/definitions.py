@@ -13,6 +13,7 @@ from tweet_profiles.orchestration import jobs, schedules, sensors
 from tweet_profiles.orchestration.assets import x_search, x_stream
 from tweet_profiles.orchestration.assets.assigned_authors import assigned_authors
 from tweet_profiles.orchestration.assets.customer_clusters import customer_clusters
+from tweet_profiles.orchestration.assets.landing_zone import landing_zone
 from tweet_profiles.orchestration.assets.raw_tweets import raw_tweets
 from tweet_profiles.orchestration.assets.released_profiles import (
     exported_profiles,
@@ -34,6 +35,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
         assets=[
             x_stream.x_stream,
             *x_search.ALL,
+            landing_zone,
             sentiment_model,
             raw_tweets,
             scored_tweets,

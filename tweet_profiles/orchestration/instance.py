@@ -33,6 +33,11 @@ log = structlog.get_logger(__name__)
 PROCESS_TAG = "tweet_profiles/process"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+STARTED_BY_TAG = "tweet_profiles/started_by"
+CODE_LOCATION = "tweet_profiles"
+"""The name of the code location in workspace.yaml and pyproject.toml."""
+OF_THE_COMMAND = {STARTED_BY_TAG: "command", ".dagster/repository": f"__repository__@{CODE_LOCATION}"}
+"""The tags of every run that a command starts. By the second a job's page finds its runs: docs/decisions/0008."""
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.QUEUED,
@@ -124,7 +129,7 @@ def execute(
     Raises:
         RunFailedError: if a step fails, with its message and where to read the rest.
     """
-    extra = {**(tags or {}), PROCESS_TAG: process_tag(os.getpid()), **range_tags(partitions)}
+    extra = {**(tags or {}), **OF_THE_COMMAND, PROCESS_TAG: process_tag(os.getpid()), **range_tags(partitions)}
     config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(run_config or {})}
     run_id = str(uuid4())
     if watch is not None:

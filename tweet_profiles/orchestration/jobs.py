@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from tweet_profiles.orchestration.assets.x_search import DAYS_JOB, PULL_JOB
 from tweet_profiles.orchestration.batches import purge_batches
 from tweet_profiles.orchestration.resources import HomeResource
 
@@ -33,9 +34,15 @@ PREPARE_MODEL = dg.define_asset_job(
 )
 
 PULL = dg.define_asset_job(
-    "pull",
+    PULL_JOB,
     selection=["pulled_tweets"],
     description="Pulls what is new from the search of X into the landing zone.",
+)
+
+SEARCH_DAYS = dg.define_asset_job(
+    DAYS_JOB,
+    selection=["searched_days"],
+    description="Searches a range of past days on X and lands what is found. Costs money.",
 )
 
 
@@ -64,5 +71,5 @@ def purge_job() -> None:
 
 PURGE = purge_job
 
-ALL = [PROCESS_BATCH, RECLUSTER, REPORT, PREPARE_MODEL, PULL]
+ALL = [PROCESS_BATCH, RECLUSTER, REPORT, PREPARE_MODEL, PULL, SEARCH_DAYS]
 """The jobs over assets; `PURGE` is one of its own."""

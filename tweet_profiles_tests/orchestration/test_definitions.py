@@ -18,6 +18,7 @@ ASSETS = {
     "x_stream",
     "pulled_tweets",
     "searched_days",
+    "landing_zone",
     "sentiment_model",
     "raw_tweets",
     "scored_tweets",
@@ -42,6 +43,7 @@ def test_everything_that_should_load_does() -> None:
         "report",
         "prepare_model",
         "pull",
+        "search_days",
         "purge",
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
@@ -90,6 +92,43 @@ def test_every_table_shows_its_columns_with_what_they_mean() -> None:
         schema = graph.get(dg.AssetKey(name)).metadata["dagster/column_schema"]
         columns = schema.columns
         assert columns and [column.name for column in columns if not column.description or not column.type] == []
+
+
+@pytest.mark.parametrize(
+    ("asset", "config", "told"),
+    [
+        ("customer_clusters", {"k_min": 9, "k_max": 3}, "k_min 9 is above k_max 3"),
+        ("customer_clusters", {"max_share": 1.5}, "less than or equal to 1"),
+        ("scaled_features", {"winsor": 0.5}, "less than 0.5"),
+        ("sentiment_model", {"preset": "huge"}, "should match pattern"),
+    ],
+)
+def test_a_configuration_out_of_its_bounds_is_refused_before_anything_is_read(
+    asset: str, config: dict[str, object], told: str
+) -> None:
+    job = build_definitions().resolve_job_def("__ASSET_JOB")
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(asset)],
+            run_config={"ops": {asset: {"config": config}}},
+            raise_on_error=False,
+        )
+        [failed] = done.filter_events(lambda event: event.is_step_failure)
+    assert told in str(failed.step_failure_data.error)
+
+
+def test_every_field_that_a_run_may_configure_says_what_it_is() -> None:
+    graph = build_definitions().get_repository_def().asset_graph
+    configured = {
+        (name, field): shape.description
+        for name in ASSETS - {"x_stream", "landing_zone"}
+        for field, shape in getattr(
+            graph.get(dg.AssetKey(name)).assets_def.op.config_schema.config_type, "fields", {}
+        ).items()
+    }
+    assert ("customer_clusters", "k_max") in configured and ("pulled_tweets", "confirm") in configured
+    assert [field for field, description in configured.items() if not description] == []
 
 
 def test_every_contract_check_blocks_what_comes_after_it() -> None:

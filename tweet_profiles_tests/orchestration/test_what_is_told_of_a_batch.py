@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from dagster import AssetKey
+from dagster import AssetKey, RunsFilter
 
 from tweet_profiles.contracts import SCORED_TWEETS
 from tweet_profiles.home import Home
@@ -64,6 +64,8 @@ def test_each_batch_tells_its_own_numbers_and_a_bad_record_stands_alone_in_the_q
         first, second = told("scored_tweets", keys[0]), told("scored_tweets", keys[1])
         raw, profiles = told("raw_tweets", keys[0]), told("user_profiles", keys[1])
         arrivals = told("assigned_authors", keys[1])
+        job_page = RunsFilter(job_name="process_batch", tags={".dagster/repository": "__repository__@tweet_profiles"})
+        assert [run.tags["tweet_profiles/started_by"] for run in instance.get_runs(job_page)] == ["command"] * 2
     assert first["not_scored"] == "not scored (es 2, no text 2, tr 1)" and second["not_scored"] == "all scored"
     assert (first["tweets"], first["scored"], second["tweets"], second["scored"]) == (6, 1, 2, 2)
     assert (raw["tweets"], raw["quarantined"], raw["without_text"], raw["without_hour"]) == (6, 1, 1, 1)

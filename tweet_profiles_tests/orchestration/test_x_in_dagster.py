@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 from dagster import AssetKey
+from dagster._core.definitions.data_version import StaleStatus
+from dagster._utils.test.data_versions import get_stale_status_resolver
 
 from tweet_profiles.errors import SettingError
 from tweet_profiles.landing.zone import STAMP, LandingZone
@@ -125,17 +127,58 @@ def test_a_range_of_days_is_searched_as_one_run_and_only_those_days_land(x, home
     ids = [snowflake(day.timestamp() * 1000) for day in days]
     x.add(ids)
     keys = [f"{day:%Y-%m-%d}" for day in days]
-    assets = build_definitions().resolve_job_def("__ASSET_JOB")
-    result = assets.execute_in_process(
-        instance=instance,
-        asset_selection=[AssetKey("searched_days")],
-        tags={"dagster/asset_partition_range_start": keys[1], "dagster/asset_partition_range_end": keys[3]},
-        raise_on_error=True,
-    )
-    assert result.success
+    days = {"dagster/asset_partition_range_start": keys[1], "dagster/asset_partition_range_end": keys[3]}
+    assert execute("search_days", instance, tags=days).success
     assert set(landed(home)) == set(ids[1:4])
     assert instance.get_materialized_partitions(AssetKey("searched_days")) == set(keys[1:4])
     assert x.violations == []
+
+
+@pytest.mark.parametrize("asset", ["pulled_tweets", "searched_days"])
+def test_materialize_all_asks_x_for_nothing_and_says_how_to_ask(x, home, instance, asset):
+    x.add(ids_before_now(5))
+    day = {} if asset == "pulled_tweets" else {"partition_key": f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}"}
+    assert execute("__ASSET_JOB", instance, asset_selection=[AssetKey(asset)], **day).success
+    assert x.ledger == [] and landed(home) == {}
+    assert instance.get_latest_materialization_event(AssetKey(asset)) is None
+    [told] = instance.fetch_observations(AssetKey(asset), limit=5).records
+    assert (
+        "costs money: run the job"
+        in told.event_log_entry.dagster_event.asset_observation_data.asset_observation.description
+    )
+
+
+def test_whoever_confirms_may_pull_by_materializing_the_asset(x, home, instance):
+    ids = ids_before_now(5)
+    x.add(ids)
+    meant = {"ops": {"pulled_tweets": {"config": {"confirm": True}}}}
+    assert execute("__ASSET_JOB", instance, asset_selection=[AssetKey("pulled_tweets")], run_config=meant).success
+    assert set(landed(home)) == set(ids)
+
+
+def test_days_beyond_the_reach_of_search_are_skipped_with_a_sentence(x, home, instance):
+    assert execute("search_days", instance, partition_key="2026-01-02").success
+    assert x.ledger == [] and instance.get_materialized_partitions(AssetKey("searched_days")) == set()
+    [told] = instance.fetch_observations(AssetKey("searched_days"), limit=5).records
+    text = told.event_log_entry.dagster_event.asset_observation_data.asset_observation.description
+    assert "recent search reaches no further back" in text and "TWEET_PROFILES_X_SEARCH=all" in text
+
+
+def test_a_pull_makes_no_batch_stale_and_the_way_from_the_sources_is_drawn(x, home, instance):
+    graph = build_definitions().get_repository_def().asset_graph
+    assert graph.get(AssetKey("raw_tweets")).parent_keys == {AssetKey("landing_zone")}
+    sources = {AssetKey(name) for name in ("x_stream", "pulled_tweets", "searched_days")}
+    assert graph.get(AssetKey("landing_zone")).parent_keys == sources
+    x.add(ids_before_now(5))
+    assert execute("pull", instance).success
+    [key] = LandingZone(home).keys()
+    instance.add_dynamic_partitions(PARTITIONS, [key])
+    raw = AssetKey("raw_tweets")
+    assert execute("__ASSET_JOB", instance, asset_selection=[raw], partition_key=key).success
+    x.publish(3)
+    assert execute("pull", instance).success
+    status = get_stale_status_resolver(instance, list(graph.assets_defs))
+    assert status.get_status(raw, key) == StaleStatus.FRESH
 
 
 def test_what_a_run_asks_for_can_be_set_in_the_resource_but_a_token_cannot(x):

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 import numpy as np
 from matplotlib.figure import Figure
+from pydantic import Field, model_validator
 
 from tweet_profiles import plots
 from tweet_profiles.contracts import SCALED_FEATURES
@@ -32,18 +33,30 @@ NOT_KNOWN = "not known"
 
 
 class CustomerClustersConfig(dg.Config):
-    """How k is chosen: `k` pins it; else it is looked for from `k_min` to `k_max`. And when a clustering is too bad to
-    be shown: a segment holds more than `max_share` of the authors, or silhouette or stability (adjusted Rand between
-    bootstrap samples) is below its limit.
-    """
+    """How k is chosen, and when a clustering is too bad to be shown."""
 
-    k: int | None = None
-    k_min: int = 2
-    k_max: int = 12
-    seed: int = 7
-    max_share: float = 0.7
-    min_silhouette: float = 0.05
-    min_stability: float = 0.3
+    k: int | None = Field(default=None, ge=2, le=100, description="number of groups; without it the elbow decides")
+    k_min: int = Field(default=2, ge=2, le=100, description="least number of groups that is looked at")
+    k_max: int = Field(default=12, ge=2, le=100, description="greatest number of groups that is looked at")
+    seed: int = Field(default=7, ge=0, le=2**32 - 1, description="of starts and samples")
+    max_share: float = Field(
+        default=0.7, ge=0, le=1, description="a clustering with a larger segment, as a share of the authors, is poor"
+    )
+    min_silhouette: float = Field(
+        default=0.05, ge=-1, le=1, description="a clustering of a lower mean silhouette is poor"
+    )
+    min_stability: float = Field(
+        default=0.3,
+        ge=-1,
+        le=1,
+        description="a clustering below this adjusted Rand index between bootstrap samples is poor",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.k_min > self.k_max:
+            raise ValueError(f"k_min {self.k_min} is above k_max {self.k_max}")
+        return self
 
 
 @dg.asset(

@@ -11,6 +11,7 @@ from tweet_profiles.contracts import RAW_TWEETS
 from tweet_profiles.landing.frames import raw_frame
 from tweet_profiles.landing.quarantine import Quarantine
 from tweet_profiles.orchestration import checks
+from tweet_profiles.orchestration.assets.landing_zone import KEY as LANDING_ZONE
 from tweet_profiles.orchestration.assets.metadata import OWNERS, columns_of, table
 from tweet_profiles.orchestration.partitions import BATCHES
 from tweet_profiles.orchestration.resources import HomeResource
@@ -21,6 +22,7 @@ NAME = "raw_tweets"
 
 @dg.asset(
     name=NAME,
+    deps=[LANDING_ZONE],
     partitions_def=BATCHES,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="ingest",

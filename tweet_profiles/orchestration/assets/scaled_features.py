@@ -35,8 +35,14 @@ CORRELATION_FILE = "feature_correlation.png"
 class ScaledFeaturesConfig(dg.Config):
     """Which features are clustered on, and the share pulled in at each end."""
 
-    features: list[str] = Field(default_factory=lambda: list(DEFAULT_FEATURES))
-    winsor: float = 0.005
+    features: list[str] = Field(
+        default_factory=lambda: list(DEFAULT_FEATURES),
+        min_length=1,
+        description=f"what authors are grouped by, among {', '.join(FEATURES)}",
+    )
+    winsor: float = Field(
+        default=0.005, ge=0, lt=0.5, description="share of the authors at each end whose value is pulled in"
+    )
 
 
 @dg.asset(

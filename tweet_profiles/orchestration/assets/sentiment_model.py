@@ -24,10 +24,12 @@ class SentimentModelConfig(dg.Config):
 
     data: str | None = Field(default=None, description="folder that the paths of the sources are relative to")
     sources: str | None = Field(default=None, description="TOML list of sources; default: the shipped model's")
-    preset: str = Field(default="minilm", description="recipe: minilm or reference")
-    seed: int = Field(default=7, description="of shuffling, dropout and heads")
-    epochs: int | None = Field(default=None, description="instead of the recipe's")
-    learning_rate: float | None = Field(default=None, description="instead of the recipe's")
+    preset: str = Field(
+        default="minilm", pattern=f"^({'|'.join(build.PRESETS)})$", description=f"recipe: {' or '.join(build.PRESETS)}"
+    )
+    seed: int = Field(default=7, ge=0, le=2**32 - 1, description="of shuffling, dropout and heads")
+    epochs: int | None = Field(default=None, ge=1, le=1000, description="passes over the data, instead of the recipe's")
+    learning_rate: float | None = Field(default=None, gt=0, le=1, description="instead of the recipe's")
     start: str | None = Field(
         default=None, description="starting weights: encoder folder, wheel, TF-Hub handle or SavedModel folder"
     )
@@ -38,7 +40,7 @@ class SentimentModelConfig(dg.Config):
     name=NAME,
     group_name="sentiment",
     owners=OWNERS,
-    kinds={"tensorflow", "keras"},
+    kinds={"onnx", "tensorflow"},
     code_version="2",
     pool="model",
     check_specs=[
