@@ -120,12 +120,11 @@ def test_a_configuration_out_of_its_bounds_is_refused_before_anything_is_read(
 
 def test_every_field_that_a_run_may_configure_says_what_it_is() -> None:
     graph = build_definitions().get_repository_def().asset_graph
+    ops = {name: graph.get(dg.AssetKey(name)).assets_def.op for name in ASSETS - {"x_stream", "landing_zone"}}
     configured = {
         (name, field): shape.description
-        for name in ASSETS - {"x_stream", "landing_zone"}
-        for field, shape in getattr(
-            graph.get(dg.AssetKey(name)).assets_def.op.config_schema.config_type, "fields", {}
-        ).items()
+        for name, op in ops.items()
+        for field, shape in getattr(op.config_schema.config_type, "fields", {}).items()
     }
     assert ("customer_clusters", "k_max") in configured and ("pulled_tweets", "confirm") in configured
     assert [field for field, description in configured.items() if not description] == []

@@ -134,6 +134,12 @@ def test_a_range_of_days_is_searched_as_one_run_and_only_those_days_land(x, home
     assert x.violations == []
 
 
+def observed(instance, asset):
+    """The text of the one observation of an asset."""
+    [told] = instance.fetch_observations(AssetKey(asset), limit=5).records
+    return told.event_log_entry.dagster_event.asset_observation_data.asset_observation.description
+
+
 @pytest.mark.parametrize("asset", ["pulled_tweets", "searched_days"])
 def test_materialize_all_asks_x_for_nothing_and_says_how_to_ask(x, home, instance, asset):
     x.add(ids_before_now(5))
@@ -141,11 +147,7 @@ def test_materialize_all_asks_x_for_nothing_and_says_how_to_ask(x, home, instanc
     assert execute("__ASSET_JOB", instance, asset_selection=[AssetKey(asset)], **day).success
     assert x.ledger == [] and landed(home) == {}
     assert instance.get_latest_materialization_event(AssetKey(asset)) is None
-    [told] = instance.fetch_observations(AssetKey(asset), limit=5).records
-    assert (
-        "costs money: run the job"
-        in told.event_log_entry.dagster_event.asset_observation_data.asset_observation.description
-    )
+    assert "costs money: run the job" in observed(instance, asset)
 
 
 def test_whoever_confirms_may_pull_by_materializing_the_asset(x, home, instance):
@@ -159,8 +161,7 @@ def test_whoever_confirms_may_pull_by_materializing_the_asset(x, home, instance)
 def test_days_beyond_the_reach_of_search_are_skipped_with_a_sentence(x, home, instance):
     assert execute("search_days", instance, partition_key="2026-01-02").success
     assert x.ledger == [] and instance.get_materialized_partitions(AssetKey("searched_days")) == set()
-    [told] = instance.fetch_observations(AssetKey("searched_days"), limit=5).records
-    text = told.event_log_entry.dagster_event.asset_observation_data.asset_observation.description
+    text = observed(instance, "searched_days")
     assert "recent search reaches no further back" in text and "TWEET_PROFILES_X_SEARCH=all" in text
 
 
