@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     k_anonymity: Annotated[int, Field(ge=2, le=1000)] = Field(
         default=5, description="how many authors must share what is shown"
     )
+    release_days: Annotated[float, Field(ge=0, le=365)] = Field(
+        default=7, description="how old a release grows before a new one is made for fewer changed authors than k"
+    )
     late_days: Annotated[float, Field(ge=0, le=365)] = Field(
         default=2, description="how long after its end a week of the timelines waits for late tweets, then it stays"
     )

@@ -50,6 +50,7 @@ def _run(settings: Settings, home: Home, limits: dict[str, Any] | None) -> None:
     from tweet_profiles.commands.progress import stages
     from tweet_profiles.database.connection import connect
     from tweet_profiles.landing.zone import LandingZone
+    from tweet_profiles.orchestration.assets.released_profiles import HELD
     from tweet_profiles.orchestration.batches import process_batches
     from tweet_profiles.orchestration.definitions import defs
     from tweet_profiles.orchestration.instance import dagster_instance, execute
@@ -72,6 +73,9 @@ def _run(settings: Settings, home: Home, limits: dict[str, Any] | None) -> None:
             return
         config = {"ops": {"customer_clusters": {"config": limits}}}
         grouped = execute(defs.resolve_job_def("recluster"), instance, run_config=config, watch=watch)
+        for made in grouped.asset_materializations_for_node("released_profiles"):
+            if HELD in made.metadata:
+                console.print(f"Note: {made.metadata[HELD].value}.", soft_wrap=True, highlight=False)
         for check in grouped.get_asset_check_evaluations():
             if not check.passed:
                 console.print(f"Note: {check.description or check.check_name}.", soft_wrap=True, highlight=False)

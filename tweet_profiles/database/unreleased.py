@@ -2,8 +2,8 @@
 
 What belongs here: that fact, and from when on it is a trouble. What does not: profiles, releases, and telling people.
 
-    state  {_id: "unreleased", since, last}: when the first and the last change came that no release holds. Gone once
-           all is released.
+    state  {_id: "unreleased", since, last}: when the first and the last change came that no release holds, and that no
+           night held back as too few to release. Gone once all is released.
 """
 
 from datetime import datetime, timedelta
@@ -24,6 +24,11 @@ def note_change(database: Database[dict[str, Any]], now: datetime) -> None:
 def note_release(database: Database[dict[str, Any]], grouped: datetime) -> None:
     """Note that a release of the profiles as they were at this moment is the one that readers use."""
     database.state.delete_one({"_id": FACT, "last": {"$lte": grouped}})
+    database.state.update_one({"_id": FACT, "since": {"$lt": grouped}}, {"$set": {"since": grouped}})
+
+
+def note_held(database: Database[dict[str, Any]], grouped: datetime) -> None:
+    """Note that the changes until this moment are held back, as too few authors made them for a release."""
     database.state.update_one({"_id": FACT, "since": {"$lt": grouped}}, {"$set": {"since": grouped}})
 
 

@@ -51,6 +51,7 @@ COLLECTIONS = (
     "released_segments",
     "timelines",
     "published_periods",
+    "release_basis",
 )
 _DUPLICATE_KEY = 11000
 _NULLABLE = tuple(name for name, column in USER_PROFILES.columns.items() if column.nullable)

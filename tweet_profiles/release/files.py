@@ -23,7 +23,8 @@ from pymongo.database import Database
 from tweet_profiles.contracts import RELEASED_PROFILES
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.home import write_atomically
-from tweet_profiles.release.store import Release, ReleaseStore
+from tweet_profiles.release.shown import complete_view
+from tweet_profiles.release.store import VIEWS, Release, ReleaseStore
 
 CSV_NAME, PARQUET_NAME = "released_profiles.csv", "released_profiles.parquet"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - full-width forms count too
@@ -55,10 +56,10 @@ def export(database: Database[dict[str, Any]], folder: Path, formats: tuple[str,
     release = store.current()
     if release is None:
         raise DatabaseError("there is no release yet: `tweet-profiles run` makes one after grouping the authors")
-    names = {
-        int(segment["segment"]): str(segment["name"])
-        for segment in database.segments.find({"version": release.clustering}, {"segment": 1, "name": 1})
-    }
+    complete_view(database)
+    # Not of the clustering, which may be gone by now: readers can stay on a release for many nights.
+    view = database[VIEWS].find_one({"_id": release.version}, {"segments.segment": 1, "segments.name": 1})
+    names = {int(segment["segment"]): str(segment["name"]) for segment in (view or {"segments": []})["segments"]}
     writers = {"csv": (CSV_NAME, write_csv), "parquet": (PARQUET_NAME, write_parquet)}
     files = []
     for form in formats:

@@ -4,26 +4,75 @@ What belongs here: reading what a release is made of, and the order of the steps
 (`anonymise`, `timelines` and `periods`, `shown`), and documents (`store`).
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pymongo.database import Database
 
 from tweet_profiles.errors import DatabaseError
 from tweet_profiles.profiles.buckets import FIELDS
 from tweet_profiles.profiles.store import ProfileStore
-from tweet_profiles.release.anonymise import DIVERSITY, Anonymised, anonymise, facts_of
+from tweet_profiles.release.anonymise import DIVERSITY, Anonymised, Facts, anonymise, facts_of
+from tweet_profiles.release.nights import changed, own_rows, stays
 from tweet_profiles.release.periods import LATE, close_weeks, published_cells
 from tweet_profiles.release.shown import counts_of, view_of
-from tweet_profiles.release.store import COUNTED, ReleaseStore, count_rows, plain
+from tweet_profiles.release.store import COUNTED, Release, ReleaseStore, count_rows, plain
 
 Document = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Grouped:
+    """All grouped authors of a clustering: their pseudonyms, segments and facts in one order, their `own_rows`, and how
+    many others were not grouped yet.
+    """
+
+    clustering: str
+    authors: pd.Series
+    segment: np.ndarray
+    facts: Facts
+    basis: np.ndarray
+    ungrouped: int
+
+
+def read_grouped(database: Database[Document], clustering: str) -> Grouped:
+    """The authors of a clustering as they are now."""
+    profiles = ProfileStore(database).frame()
+    segment, confidence = _assignments(database, clustering, profiles["author_key"])
+    grouped = segment >= 0
+    chosen = profiles[grouped].reset_index(drop=True)
+    facts = facts_of(chosen, segment[grouped], confidence[grouped])
+    return Grouped(
+        clustering, chosen["author_key"], segment[grouped], facts, own_rows(facts), len(profiles) - len(chosen)
+    )
+
+
+def standing_release(
+    database: Database[Document], grouped: Grouped, *, k: int, longest: timedelta, now: datetime | None = None
+) -> Release | None:
+    """The release that readers stay on, because too few authors changed since; None if a new one is to be made.
+
+    Args:
+        database: where.
+        grouped: of whom it would be made.
+        k: authors a group, at least.
+        longest: the age at which a new release is made for fewer changes than `k`.
+        now: the present if not told.
+    """
+    store = ReleaseStore(database)
+    last = store.current()
+    if last is None:
+        return None
+    differing = changed(store.basis(last), grouped.basis)
+    return last if stays(last, differing, k, now or datetime.now(UTC), longest) else None
+
+
 def make_release(
     database: Database[Document],
-    clustering: str,
+    grouped: Grouped | str,
     *,
     model_version: str,
     k: int,
@@ -33,8 +82,8 @@ def make_release(
     """Anonymise all grouped authors of a clustering and store the release, without switching to it.
 
     Args:
-        database: with profiles and the assignments of `clustering`.
-        clustering: the version that readers use.
+        database: with profiles and the assignments of the clustering.
+        grouped: its authors, or the version of a clustering.
         model_version: of the model that scored the tweets.
         k: authors a group, at least.
         late: how long after its end a week of the timelines waits for late tweets.
@@ -46,24 +95,29 @@ def make_release(
     Raises:
         DatabaseError: if the clustering is not there.
     """
-    profiles = ProfileStore(database).frame()
-    segment, confidence = _assignments(database, clustering, profiles["author_key"])
-    grouped = segment >= 0
-    chosen = profiles[grouped].reset_index(drop=True)
-    result = anonymise(facts_of(chosen, segment[grouped], confidence[grouped]), k=k)
+    if isinstance(grouped, str):
+        grouped = read_grouped(database, grouped)
+    result = anonymise(grouped.facts, k=k)
     result = Anonymised(
-        result.frame, result.withheld + int((~grouped).sum()), result.groups, result.smallest_group, result.row_of
+        result.frame, result.withheld + grouped.ungrouped, result.groups, result.smallest_group, result.row_of
     )
     shown = result.row_of >= 0
-    of_author = pd.Series(segment[grouped][shown], index=chosen["author_key"][shown].astype(object))
+    of_author = pd.Series(grouped.segment[shown], index=grouped.authors[shown].astype(object))
     close_weeks(database, _tweets(database, of_author), k, now or datetime.now(UTC), late)
     rows = published_cells(database, k)
     counted = count_rows(zip(*(plain(result.frame[name]) for name in COUNTED), strict=True))
-    view = view_of(database, clustering, counts_of(counted)[0], k)
+    view = view_of(database, grouped.clustering, counts_of(counted)[0], k)
     if view is None:
-        raise DatabaseError(f"clustering {clustering} is not there: materialize customer_clusters again")
+        raise DatabaseError(f"clustering {grouped.clustering} is not there: materialize customer_clusters again")
     version = ReleaseStore(database).write_version(
-        result, rows, view, clustering=clustering, model_version=model_version, k=k, diversity=min(DIVERSITY, k)
+        result,
+        rows,
+        view,
+        grouped.basis,
+        clustering=grouped.clustering,
+        model_version=model_version,
+        k=k,
+        diversity=min(DIVERSITY, k),
     )
     return version, result
 

@@ -10,6 +10,8 @@ Collections:
     released_profiles  {_id: "version/number", release, ... RELEASED_PROFILES ...}; numbers in random order
     released_segments  {_id: version, segments, clusterings, placing}: everything small that a release shows (`shown`)
     timelines          {_id, release, segment or null for everybody, day, period, tweets, authors, ...}
+    release_basis      {_id: "version/number", release, rows}: `nights.own_rows` of the release's authors, which the
+                       next night compares itself with; no pseudonyms, and not for readers
     state              {_id: "release", version}: the pointer. It moves last: a reader who follows it finds a release
                        complete, and whoever is killed before leaves readers on the old one.
 
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import structlog
 from pymongo import ASCENDING, DESCENDING
@@ -40,8 +43,10 @@ Document = dict[str, Any]
 
 POINTER = "release"
 VIEWS = "released_segments"
+BASIS = "release_basis"
 CHUNK = 2_000
 PART = 5_000
+BASIS_CHUNK = 100_000
 COUNTED = ("segment", "sentiment_label")
 """The columns that `count_rows` counts."""
 _INDEXES = {
@@ -124,11 +129,17 @@ class ReleaseStore:
         query = {"release": release.version, "segment": segment}
         return list(self.database.timelines.find(query, {"_id": 0, "release": 0}).sort("day", ASCENDING))
 
+    def basis(self, release: Release) -> np.ndarray:
+        """What a release was made of, see `nights.own_rows`; empty where an earlier version of this package made it."""
+        parts = self.database[BASIS].find({"release": release.version}).sort("_id", ASCENDING)
+        return np.frombuffer(b"".join(bytes(part["rows"]) for part in parts), "<u8")
+
     def write_version(
         self,
         anonymised: Anonymised,
         timeline_rows: list[Document],
         view: Document,
+        basis: np.ndarray,
         *,
         clustering: str,
         model_version: str,
@@ -141,6 +152,7 @@ class ReleaseStore:
             anonymised: the rows.
             timeline_rows: of `timelines`.
             view: everything small that it shows, see `shown.view_of`.
+            basis: what it was made of, see `nights.own_rows`.
             clustering: what it was made of.
             model_version: of the model that scored the tweets.
             k: authors a group, at least.
@@ -180,6 +192,9 @@ class ReleaseStore:
                 ordered=False,
             )
         self.database[VIEWS].insert_one({"_id": version, **view})
+        for start in range(0, len(basis), BASIS_CHUNK):
+            rows = basis[start : start + BASIS_CHUNK].astype("<u8").tobytes()
+            self.database[BASIS].insert_one({"_id": row_id(version, start), "release": version, "rows": rows})
         for start in range(0, len(timeline_rows), CHUNK):
             self.database.timelines.insert_many(
                 [
@@ -214,7 +229,13 @@ class ReleaseStore:
     def _drop_before(self, current: str, previous: str | None) -> None:
         """Drop what is older than the current release, but the previous one; what is newer is being written."""
         # Versions sort by time. Rows go first: a killed drop leaves the documents by which it is found again.
-        dropped_by = {"released_profiles": "release", "timelines": "release", VIEWS: "_id", "releases": "_id"}
+        dropped_by = {
+            "released_profiles": "release",
+            "timelines": "release",
+            BASIS: "release",
+            VIEWS: "_id",
+            "releases": "_id",
+        }
         for name, field in dropped_by.items():
             dropped = self.database[name].delete_many({field: {"$lt": current, "$ne": previous}})
             if name == "releases" and dropped.deleted_count:

@@ -13,7 +13,7 @@ from tweet_profiles.settings import ENV_FILE, Settings
 
 COLLECTIONS = (
     "profiles", "scores", "topics", "clusterings", "segments", "releases", "released_profiles", "released_segments",
-    "timelines", "published_periods", "state", "api_keys", "api_sessions", "api_audit",
+    "timelines", "published_periods", "release_basis", "state", "api_keys", "api_sessions", "api_audit",
 )  # fmt: skip
 """What this product stores in a MongoDB; a database may hold more, which stays."""
 

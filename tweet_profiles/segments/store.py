@@ -91,6 +91,11 @@ class SegmentStore:
         segments = list(self.database.segments.find({"version": version}).sort([("authors", -1), ("segment", 1)]))
         return ClusteringVersion(version, document, segments)
 
+    def created(self, version: str) -> datetime:
+        """When a stored clustering was made."""
+        made: datetime = self.database.clusterings.find_one({"_id": version}, {"created": 1})["created"]  # type: ignore[index]
+        return made
+
     def history(self, limit: int = 30) -> list[dict[str, Any]]:
         """Finished versions, the newest first: version, created, k and {segment: share of the authors}."""
         return list(

@@ -26,7 +26,7 @@ from tweet_profiles.release.counts import beside, in_words, roughly, told
 from tweet_profiles.release.files import export, safe_cell
 from tweet_profiles.release.make import make_release
 from tweet_profiles.release.shown import read_snapshot
-from tweet_profiles.release.store import ReleaseStore
+from tweet_profiles.release.store import VIEWS, ReleaseStore
 from tweet_profiles_tests.conftest import Command
 from tweet_profiles_tests.segments.made import made_profiles, night, save
 
@@ -324,7 +324,9 @@ def test_both_files_hold_the_rows_of_the_release_with_the_segments_names(databas
 def test_a_name_that_is_a_formula_is_text_in_a_spreadsheet(database: Store, tmp_path: Path) -> None:
     save(database, PROFILES)
     released(database, PROFILES)
-    database.segments.update_many({}, {"$set": {"name": '=HYPERLINK("http://x","y")'}})
+    (view,) = database[VIEWS].find()
+    named = [{**segment, "name": '=HYPERLINK("http://x","y")'} for segment in view["segments"]]
+    database[VIEWS].update_one({"_id": view["_id"]}, {"$set": {"segments": named}})
     done = export(database, tmp_path, ("csv",))
     rows = list(csv.DictReader(io.StringIO(done.files[0].read_text(encoding="utf-8-sig"))))
     assert {row["segment_name"] for row in rows} == {'\'=HYPERLINK("http://x","y")'}

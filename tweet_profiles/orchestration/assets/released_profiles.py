@@ -6,19 +6,22 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from tweet_profiles.contracts import RELEASED_PROFILES
-from tweet_profiles.database.unreleased import is_behind, unreleased_since
+from tweet_profiles.database.unreleased import is_behind, note_held, unreleased_since
 from tweet_profiles.orchestration import checks
 from tweet_profiles.orchestration.assets.metadata import OWNERS, columns_of, table
 from tweet_profiles.orchestration.resources import HomeResource, ModelResource, MongoResource
 from tweet_profiles.release.anonymise import smallest_class
 from tweet_profiles.release.counts import in_words
 from tweet_profiles.release.files import export
-from tweet_profiles.release.make import make_release
-from tweet_profiles.release.store import ReleaseStore
+from tweet_profiles.release.make import make_release, read_grouped, standing_release
+from tweet_profiles.release.nights import in_words as why_held
+from tweet_profiles.release.store import Release, ReleaseStore
 from tweet_profiles.segments.store import SegmentStore
 
 NAME = "released_profiles"
 EXPORT = "exported_profiles"
+HELD = "held"
+"""The metadata that tells why a night made no release."""
 GROUP_CHECK = "no_group_too_small"
 FRESHNESS_CHECK = "holds_what_the_profiles_hold"
 
@@ -44,21 +47,32 @@ FRESHNESS_CHECK = "holds_what_the_profiles_hold"
     ],
     description=(
         "One row an author, k-anonymous over all columns together (MDAV microaggregation within segments), and mood by "
-        "day. Written as one version, and then readers are switched to it."
+        "day. Written as one version, and then readers are switched to it; where fewer than k authors changed, they "
+        "stay on the release they have."
     ),
 )
 def released_profiles(
     home: HomeResource, mongo: MongoResource, model: ModelResource
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    """Anonymise the authors of the clustering that readers use, store the release, check it, switch to it."""
+    """Anonymise the authors of the clustering that readers use, store the release, check it, switch to it.
+
+    If fewer than k of them changed since the last release, and that is not old yet, readers stay on it.
+    """
     settings = home.settings()
     with mongo.database() as database:
         clustering = SegmentStore(database).current_version()
         if clustering is None:
             raise dg.Failure("there is no clustering yet: materialize customer_clusters first", allow_retries=False)
+        longest = timedelta(days=settings.release_days)
+        grouped = read_grouped(database, clustering)
+        standing = standing_release(database, grouped, k=settings.k_anonymity, longest=longest)
+        if standing is not None:
+            note_held(database, SegmentStore(database).created(clustering))
+            yield _held(standing, longest)
+            return
         version, made = make_release(
             database,
-            clustering,
+            grouped,
             model_version=model.scorer().version,
             k=settings.k_anonymity,
             late=timedelta(days=settings.late_days),
@@ -101,6 +115,25 @@ def released_profiles(
             ),
         },
         check_results=[border.kept(), verdict],
+    )
+
+
+def _held(release: Release, longest: timedelta) -> dg.MaterializeResult:
+    """The outcome of a night that leaves readers on the release they have."""
+    verdict = dg.AssetCheckResult(
+        check_name=GROUP_CHECK,
+        passed=True,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"smallest_group": release.smallest_group, "k_anonymity": release.k_anonymity},
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": release.authors,
+            "version": release.version,
+            "clustering": release.clustering,
+            HELD: why_held(release, longest),
+        },
+        check_results=[checks.check_result(NAME, [], release.authors), verdict],
     )
 
 
