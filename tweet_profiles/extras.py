@@ -9,7 +9,7 @@ from typing import Literal
 
 from tweet_profiles.errors import TweetProfilesError
 
-Extra = Literal["train", "notebooks"]
+Extra = Literal["train", "notebooks", "notify"]
 
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "train": (
@@ -22,6 +22,7 @@ PACKAGES: dict[Extra, tuple[str, ...]] = {
         "textblob",
     ),
     "notebooks": ("nbclient", "nbconvert", "nbformat", "ipykernel"),
+    "notify": ("apprise",),
 }
 
 

@@ -166,6 +166,16 @@ class Settings(BaseSettings):
         default=600, description="requests a minute that a key may make"
     )
     dagster_url: str = Field(default="http://127.0.0.1:3000", pattern="^https?://", description="the page links to it")
+    executor: Literal["in_process", "multiprocess"] = Field(
+        default="in_process",
+        description="whether the steps of a run that the UI or a schedule starts share one process, which loads the "
+        "model once, or have one each; a command's always share one",
+    )
+    notify_urls: SecretStr | None = Field(
+        default=None,
+        description="who is told of failed runs: addresses as apprise takes them (mailto://, slack://, json://), with "
+        "spaces between; needs the extra `notify`",
+    )
     page_url: str | None = Field(
         default=None, pattern="^https?://", description="address of the page, where it is served; the UI links to it"
     )
@@ -173,7 +183,7 @@ class Settings(BaseSettings):
         default="INFO", description="least important log lines that are written"
     )
 
-    @field_validator("mongodb_uri", mode="after")
+    @field_validator("mongodb_uri", "notify_urls", mode="after")
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is not None and value.get_secret_value().strip() else None

@@ -28,9 +28,14 @@ from tweet_profiles.orchestration.assets.user_profiles import user_profiles
 from tweet_profiles.orchestration.resources import default_resources
 from tweet_profiles.settings import load_settings
 
+EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+"""By setting. In one process the model is loaded once a run and no step pays for an import twice; in processes of their
+own a step that runs out of memory does not take the run along."""
+
 
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Everything that Dagster loads; `resources` replace the deployment's own by name (home, mongo, model)."""
+    settings = load_settings()
     return dg.Definitions(
         assets=[
             x_stream.x_stream,
@@ -48,12 +53,11 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             exported_profiles,
         ],
         jobs=[*jobs.ALL, jobs.PURGE],
-        schedules=schedules.build_schedules(load_settings()),
+        schedules=schedules.build_schedules(settings),
         asset_checks=[x_stream.stream_is_well, holds_what_the_profiles_hold],
-        sensors=sensors.build_sensors(),
+        sensors=sensors.build_sensors(settings),
         resources={**default_resources(), **(resources or {})},
-        # Steps of a run share one process: the model is loaded once a run and no step pays for an import twice.
-        executor=dg.in_process_executor,
+        executor=EXECUTORS[settings.executor],
     )
 
 

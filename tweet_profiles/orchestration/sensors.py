@@ -5,11 +5,13 @@ decision itself (`orchestration.due`), which a test calls with plain values.
 """
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from tweet_profiles.database.unreleased import unreleased_since
+from tweet_profiles.notify import send
 from tweet_profiles.orchestration.assets import x_stream
 from tweet_profiles.orchestration.assets.released_profiles import freshness
 from tweet_profiles.orchestration.batches import failures, plan
@@ -17,6 +19,7 @@ from tweet_profiles.orchestration.instance import fail_orphans, range_tags
 from tweet_profiles.orchestration.jobs import PROCESS_BATCH
 from tweet_profiles.orchestration.partitions import BATCHES
 from tweet_profiles.orchestration.resources import HomeResource, MongoResource
+from tweet_profiles.settings import Settings
 from tweet_profiles.sources.x.config import faults_of_environment
 from tweet_profiles.sources.x.health import read
 
@@ -61,8 +64,10 @@ OBSERVE_EVERY_S = 600
 FRESHNESS_EVERY_S = 43_200
 
 
-def build_sensors() -> list[dg.SensorDefinition]:
-    """All sensors. The stream's is on from the start only where X is configured."""
+def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """All sensors. On from the start are the stream's only where X is configured, and the one that tells of failures
+    only where somebody is to be told.
+    """
     follows = dg.AutomationConditionSensorDefinition(
         "report_follows",
         target=dg.AssetSelection.assets("segment_report"),
@@ -70,7 +75,7 @@ def build_sensors() -> list[dg.SensorDefinition]:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Makes segment_report anew once a release is made.",
     )
-    return [landed_batches, release_freshness, follows, _stream_sensor()]
+    return [landed_batches, release_freshness, follows, _stream_sensor(), _failure_sensor(settings)]
 
 
 @dg.sensor(
@@ -92,6 +97,38 @@ def release_freshness(
         return dg.SkipReason(f"as before: {found.description}")
     context.update_cursor(f"{found.passed}@{time.time():.0f}")
     return dg.SensorResult(asset_events=[found])
+
+
+def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
+    on = dg.DefaultSensorStatus.STOPPED if settings.notify_urls is None else dg.DefaultSensorStatus.RUNNING
+
+    @dg.run_failure_sensor(
+        name="tell_of_failures",
+        minimum_interval_seconds=30,
+        default_status=on,
+        # Runs of commands too: their records hold no code location (docs/decisions/0008).
+        monitor_all_code_locations=True,
+        description="Mails or posts that a run failed, to TWEET_PROFILES_NOTIFY_URLS; off until that is set.",
+    )
+    def tell_of_failures(context: dg.RunFailureSensorContext, home: HomeResource) -> dg.SkipReason | None:
+        now = home.settings()
+        if now.notify_urls is None:
+            return dg.SkipReason("TWEET_PROFILES_NOTIFY_URLS is not set: nobody is told")
+        run = context.dagster_run
+        steps = [event.step_key for event in context.get_step_failure_events() if event.step_key is not None]
+        send(now.notify_urls.get_secret_value(), f"tweet_profiles: {run.job_name} failed", told_of(run, steps, now))
+        return None
+
+    return tell_of_failures
+
+
+def told_of(run: dg.DagsterRun, steps: Sequence[str], settings: Settings) -> str:
+    """What people are told of a failed run: where to look, and nothing that a tweet or its author could be in.
+
+    The error itself stays in Dagster: an unexpected one may quote what it broke on.
+    """
+    at = f" at step {', '.join(steps)}" if steps else ""
+    return f"Run {run.run_id[:8]} of the job {run.job_name} failed{at}. Why: {settings.dagster_url}/runs/{run.run_id}"
 
 
 def _stream_sensor() -> dg.SensorDefinition:

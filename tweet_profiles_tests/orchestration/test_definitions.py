@@ -56,6 +56,7 @@ def test_everything_that_should_load_does() -> None:
         "stream_health",
         "release_freshness",
         "report_follows",
+        "tell_of_failures",
     }
     assert checks == {
         "x_stream:stream_is_well",
