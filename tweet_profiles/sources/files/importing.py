@@ -5,10 +5,12 @@ quarantine of the rest. What does not: framing (the modules beside this one), th
 (`sources.formats`), batches (`landing.zone`), and what is printed (`commands.imports`).
 """
 
+import gc
 import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -31,6 +33,8 @@ from tweet_profiles.sources.formats import Reading, ReadOptions, Record, recogni
 
 SAMPLE = 1000
 """Records by which a file is recognised, and tweets by which it is told whether retweets were collected."""
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""New objects after which the collector of garbage runs while files are imported."""
 FORGOTTEN = "author asked to be forgotten"
 
 _TEXT = bytes([*range(8, 14), *range(32, 256), 27])
@@ -202,12 +206,25 @@ def import_paths(
     options = options or FileOptions()
     files = expand(paths)
     report = ImportReport()
-    with zone.writer("import") as writer:
+    with _collecting_rarely(), zone.writer("import") as writer:
         for path in files:
             for outcome in _import_path(path, options, writer, zone.home, advance):
                 report.outcomes.append(outcome)
     report.batches = writer.batches
     return report
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Look for cycles of garbage rarely: records are trees, which go without it, and a batch of them is looked through
+    again and again.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _import_path(

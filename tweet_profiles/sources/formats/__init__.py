@@ -255,7 +255,7 @@ def _refuse_author(options: ReadOptions, why: str) -> None:
 
 def _with_constants(converted: Converted, constants: Mapping[str, str]) -> Converted:
     """Set what the user said of all tweets where a tweet of X does not tell it."""
-    usable = {name: value for name, value in constants.items() if not name.startswith("author_")}
+    usable = constants and {name: value for name, value in constants.items() if not name.startswith("author_")}
     if usable:
         mapped = Mapped("", {}, usable)
         for tweet in converted.tweets:

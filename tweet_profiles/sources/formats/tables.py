@@ -211,7 +211,7 @@ class Mapped:
 
     def text(self, record: Mapping[str, Any]) -> str | None:
         """The text; of several the first that is not cut. None where there is none."""
-        if is_present(self.cell(record, "withheld")):
+        if "withheld" in self._told and is_present(self.cell(record, "withheld")):
             return None
         texts = []
         for path in self.paths.get("text", ()):
@@ -227,8 +227,10 @@ class Mapped:
         Raises:
             BadRecord: if the record tells neither, or something else in its place.
         """
-        account = account_of(self.cell(record, AUTHOR_CELL)) or account_of(self.cell(record, "author_handle"))
         told = self.cell(record, "author_id")
+        account = None
+        if told is None or self.by_handle:
+            account = account_of(self.cell(record, AUTHOR_CELL)) or account_of(self.cell(record, "author_handle"))
         if self.by_token:
             token = token_of(told)
             if token is None:
@@ -351,13 +353,17 @@ class Mapped:
             result[name] = False  # type: ignore[literal-required]
 
     def _put_account(self, result: Tweet, record: Mapping[str, Any]) -> None:
-        user: dict[str, Any] = {name: self._flag(record, name) for name in ("verified", "protected")}
-        user["created_at"] = self._other_time(record, "account_created_at")
-        user["verified_type"] = self.cell(record, "verified_type")
-        kind = str(self.cell(record, "verified")).strip().lower()
-        if kind in VERIFIED_KINDS and kind != "none":
-            user["verified"], user["verified_type"] = True, kind
-        if is_present(self.cell(record, "blue")) and is_missing(user["verified_type"]):
+        told = self._told
+        user: dict[str, Any] = {name: self._flag(record, name) for name in ("verified", "protected") if name in told}
+        if "account_created_at" in told:
+            user["created_at"] = self._other_time(record, "account_created_at")
+        if "verified_type" in told:
+            user["verified_type"] = self.cell(record, "verified_type")
+        if "verified" in told:
+            kind = str(self.cell(record, "verified")).strip().lower()
+            if kind in VERIFIED_KINDS and kind != "none":
+                user["verified"], user["verified_type"] = True, kind
+        if "blue" in told and is_present(self.cell(record, "blue")) and is_missing(user.get("verified_type")):
             user["verified"], user["verified_type"] = True, "blue"
         counts = {name: self._count(record, name) for name in self._author_counts}
         put_author(result, user, counts, self.other_times)

@@ -3,7 +3,7 @@
 What belongs here: where v2 keeps what. What does not: reading pages from X (`sources.x`) or from files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +78,7 @@ def from_flattened(tweet: Mapping[str, Any], *, observed_at: datetime | None = N
     if isinstance(author, dict) and not users and "author_id" in tweet:
         users = {str(tweet["author_id"]): author}
     originals = by_id(tweet.get("referenced_tweets"))
-    requested = requested_of(tweet) or frozenset(tweet)
+    requested = requested_of(tweet) or tweet.keys()
     return _from_v2(tweet, users, originals, requested, observed_at or retrieved_at(tweet))
 
 
@@ -86,14 +86,14 @@ def _from_v2(
     tweet: Mapping[str, Any],
     users: Mapping[str, Mapping[str, Any]],
     originals: Mapping[str, Mapping[str, Any]],
-    requested: frozenset[str],
+    requested: Set[str],
     observed_at: datetime | None,
     now: datetime | None = None,
 ) -> Tweet:
     if not isinstance(tweet, dict):
         raise BadRecord("is not a JSON object")
     references = tweet.get("referenced_tweets") or []
-    if not isinstance(references, list) or not all(isinstance(entry, dict) for entry in references):
+    if not isinstance(references, list) or (references and not all(isinstance(entry, dict) for entry in references)):
         raise BadRecord("referenced_tweets is not a list of objects")
     kinds = {str(entry.get("type")): str(entry.get("id")) for entry in references}
     original = originals.get(kinds["retweeted"]) if "retweeted" in kinds else None
