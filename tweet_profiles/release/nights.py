@@ -21,11 +21,16 @@ LONGEST = timedelta(days=7)
 _OF_GROUPING = ["segment", "segment_confidence"]
 
 
-def own_rows(facts: Facts) -> np.ndarray:
-    """A number for each author's own row, the same for equal rows: uint64 (authors,), sorted, so without an order."""
+def row_numbers(facts: Facts) -> np.ndarray:
+    """A number for each author's own row, the same for equal rows: uint64 (authors,)."""
     alone = np.arange(len(facts))
     rows = typed(summarise(facts, alone, len(facts))).drop(columns=_OF_GROUPING)
-    return np.sort(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
+    return pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64)
+
+
+def own_rows(facts: Facts) -> np.ndarray:
+    """The `row_numbers` of all authors, sorted, so that they stand in no order: uint64 (authors,)."""
+    return np.sort(row_numbers(facts))
 
 
 def changed(before: np.ndarray, now: np.ndarray) -> int:
