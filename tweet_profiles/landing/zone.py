@@ -285,8 +285,8 @@ class BatchWriter:
 
         Returns whether anything has landed.
         """
-        size = self._zone.batch_size
-        if len(self._unchecked) >= max(size - len(self._fresh), min(size, _LOOKUP)):
+        size, unchecked = self._zone.batch_size, len(self._unchecked)
+        if unchecked + len(self._fresh) >= size and unchecked >= min(size, _LOOKUP):
             self._check()
             if len(self._fresh) >= size:
                 return self._land(size)

@@ -218,6 +218,8 @@ class Mapped:
             text = text_of(look_up(record, path), table=self.table)
             if text is not None:
                 texts.append(text.replace("\\n", "\n") if self.escaped_newlines else text)
+        if len(texts) == 1:
+            return texts[0]
         whole = next((text for text in texts if not is_cut(text)), None)
         return whole or next(iter(texts), None) or text_of(self.constants.get("text"), table=self.table)
 
@@ -240,7 +242,7 @@ class Mapped:
             if told is None and account is not None:
                 return author_of(account)
             try:
-                return self.author_number(record)
+                return identifier(self._bare_id(told), "its author's id")
             except BadRecord:
                 # Another author's id is no better known for this one's being spoilt; the handle still tells who it is.
                 cells = [] if told is None else [*self.cells(record, "author_handle"), told]
@@ -265,8 +267,10 @@ class Mapped:
         return identifier(self._id(record, "author_id"), "its author's id")
 
     def _id(self, record: Mapping[str, Any], name: str) -> Any:
+        return self._bare_id(self.cell(record, name))
+
+    def _bare_id(self, cell: Any) -> Any:
         """An id's cell; rtweet writes x before ids, so that no program takes them for numbers."""
-        cell = self.cell(record, name)
         return cell[1:] if self.kind == "rtweet" and isinstance(cell, str) and _RTWEET_ID.fullmatch(cell) else cell
 
     def tweet_id(self, record: Mapping[str, Any]) -> str:
