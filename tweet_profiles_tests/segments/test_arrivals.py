@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from pymongo.database import Database
 
+from tweet_profiles.contracts import SCORED_TWEETS
 from tweet_profiles.home import Home
 from tweet_profiles.orchestration.assets.assigned_authors import assigned_authors
 from tweet_profiles.orchestration.partitions import NAME as PARTITIONS
@@ -154,7 +155,9 @@ def test_the_asset_tells_who_was_assigned_where(
     mongo = MongoResource(home=resource)
     old, new = made_profiles(400, 45), made_profiles(40, 46, first=10**6)
     for batch, authors in (("b1", new["author_key"][:25]), ("b2", new["author_key"][15:])):
-        write_table(partition_file(home.scored, batch), pd.DataFrame({"author_key": authors}))
+        # Only who the authors are is of concern here; the other columns have to be there.
+        scored = pd.DataFrame({"author_key": authors}).reindex(columns=list(SCORED_TWEETS.columns))
+        write_table(partition_file(home.scored, batch), scored.assign(position=0, version=1))
     with mongo.database() as database:
         save(database, pd.concat([old, new], ignore_index=True))
         version = night(database, old, **PINNED)[0] if clustered_before else "none"
@@ -166,10 +169,14 @@ def test_the_asset_tells_who_was_assigned_where(
             resources={"home": resource, "mongo": mongo},
             tags={"dagster/asset_partition_range_start": "b1", "dagster/asset_partition_range_end": "b2"},
         )
-        told = done.asset_materializations_for_node("assigned_authors")[0].metadata
-    assert told["clustering"].value == version
-    assert told["assigned"].value == (40 if clustered_before else 0)
-    assert ("assigned with the scaler" if clustered_before else "there is no clustering yet") in str(told["note"].value)
+        events = done.asset_materializations_for_node("assigned_authors")
+    assert {event.partition for event in events} == {"b1", "b2"}
+    for event in events:  # each batch has 25 authors, of whom 10 are in both
+        told = event.metadata
+        assert told["clustering"].value == version
+        assert told["assigned"].value == (25 if clustered_before else 0)
+        why = "assigned with the scaler" if clustered_before else "there is no clustering yet"
+        assert why in str(told["note"].value)
 
 
 def test_scaling_with_the_stored_scaler_is_scaling_as_the_features_were() -> None:
