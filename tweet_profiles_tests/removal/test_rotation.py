@@ -151,7 +151,7 @@ def test_the_command_rotates_and_while_interrupted_a_run_names_it(
     assert "The key is rotated: 0 authors" in done.stdout
     home.rotation_file.write_text("{}")
     (tmp_path / "t.jsonl").write_text(
-        '{"id":"1","author_id":"2","text":"I love it","created_at":"2026-11-20T10:00:00Z","lang":"en"}\n'
+        '{"id":"1990000000000000001","author_id":"2","text":"I love it","created_at":"2026-11-20","lang":"en"}\n'
     )
     assert command("import", tmp_path / "t.jsonl").returncode == 0
     failed = command("run")
