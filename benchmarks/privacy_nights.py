@@ -15,7 +15,7 @@ JSON object; "the changes" are authors who came, left, were forgotten or changed
                           fewer than k, so that its count tells of them
     joined_below_k        share of the authors in two successive releases whose two groups have fewer than k in common
     forgotten_identified  share of the attacked releases with a forgotten one in which leaving out that one, of 10
-                          authors, gives the rows most like those released; guessing finds 1 of 10
+                          authors, gives the counts and rows most like those released; guessing finds 1 of 10
     ari_min               least adjusted Rand index of K-Means on released rows against exact values
     withheld_share        largest share of the authors that a release withheld
 """
@@ -73,6 +73,7 @@ class Population:
 
     def __init__(self, exact: pd.DataFrame, stored: pd.DataFrame, authors: int, seed: int):
         self.exact, self.stored, self.random = exact, stored, np.random.default_rng(seed)
+        self.secrets = self.random.integers(0, 2**63, len(exact), dtype=np.uint64)
         self.present, self.waiting = np.arange(authors), list(range(authors, len(exact)))
         self.forgotten: list[int] = []
         self.tweets: list[pd.DataFrame] = []
@@ -140,9 +141,11 @@ def continued(labels: np.ndarray, authors: np.ndarray, last: Made | None, k: int
     if last is None:
         return labels
     _, here, there = np.intersect1d(authors, last.authors, assume_unique=True, return_indices=True)
-    table = np.zeros((k, k), int)
+    table: np.ndarray = np.zeros((k, k), int)
     np.add.at(table, (labels[here], last.segment[there]), 1)
-    return np.asarray(linear_sum_assignment(-table)[1])[labels]
+    numbers: np.ndarray = linear_sum_assignment(-table)[1]
+    found: np.ndarray = numbers[labels]
+    return found
 
 
 def make(
@@ -156,7 +159,7 @@ def make(
     differing = None if last is None else changed(np.sort(np.array([*last.own.values()], np.uint64)), basis)
     if last is not None and differing is not None and stays(last.release, differing, K, now, LONGEST):
         return None
-    result = anonymise(facts, k=K, seed=SEED)
+    result = anonymise(facts, k=K, secrets=population.secrets[population.present])
     tweets = pd.concat(population.tweets, ignore_index=True)
     place = pd.Series(np.where(result.row_of >= 0, segment, -1), index=population.present)
     tweets = tweets.assign(segment=tweets["author"].map(place).fillna(-1).astype(int))
@@ -204,7 +207,7 @@ def joined(before: Made, after: Made) -> float:
 
 
 def is_identified(population: Population, after: Made, last: Made, victim: int, k: int) -> bool:
-    """Whether leaving out the forgotten one, rather than any other suspect, gives the rows most like those released."""
+    """Whether leaving out the forgotten one gives the segments' counts, and then the rows, most like those released."""
     others = population.random.choice(after.authors, SUSPECTS - 1, replace=False).tolist()
     everybody = np.sort(np.append(after.authors, victim))
     scores = {}
@@ -212,8 +215,11 @@ def is_identified(population: Population, after: Made, last: Made, victim: int, 
         authors = everybody[everybody != suspect]
         stored = population.profiles(population.stored, authors)
         labels, confidence = grouped(stored, k)
-        again = anonymise(facts_of(stored, continued(labels, authors, last, k), confidence), k=K, seed=SEED)
-        scores[suspect] = _alike(again.frame, after.result.frame)
+        # With secrets of the attacker's own: those of the home are its key's.
+        guessed = population.random.integers(0, 2**63, len(everybody), dtype=np.uint64)[everybody != suspect]
+        again = anonymise(facts_of(stored, continued(labels, authors, last, k), confidence), k=K, secrets=guessed)
+        counts, theirs = (made["segment"].value_counts() for made in (again.frame, after.result.frame))
+        scores[suspect] = (-counts.sub(theirs, fill_value=0).abs().sum(), _alike(again.frame, after.result.frame))
     return scores[victim] > max(scores[other] for other in others)
 
 

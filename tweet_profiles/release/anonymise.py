@@ -104,6 +104,9 @@ _LAST_SEEN_WEIGHT = 0.2
 _HOUR_WEIGHT = 1.0
 _KIND_WEIGHT = 0.5
 _MISSING_WEIGHT = 1.0
+MOVED = 0.3
+"""How far an author is moved at most in each column before it is grouped, in standard deviations."""
+_STRIDE = np.uint64(0x9E3779B97F4A7C15)
 _NO_MOOD = -1
 """Stands among the moods on the grid for one that is not known."""
 
@@ -171,7 +174,9 @@ def facts_of(profiles: pd.DataFrame, segment: np.ndarray, confidence: np.ndarray
     )
 
 
-def anonymise(facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | None = None) -> Anonymised:
+def anonymise(
+    facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | None = None, secrets: np.ndarray | None = None
+) -> Anonymised:
     """Group the authors and give each the row of its group.
 
     Args:
@@ -179,10 +184,13 @@ def anonymise(facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | N
         k: authors a group, at least. Segments of fewer are withheld.
         diversity: different released sentiments a group, at least; none are asked of groups without a known mood.
         seed: of the order of rows and groups; None for one that nobody can repeat.
+        secrets: uint64 (authors,), a number that only the home knows of each author, by which it is moved a little
+            before it is grouped: always the same way, and so that nobody else can group the same authors again.
+            None: nobody is moved.
     """
     random = np.random.default_rng(seed)
     facts = _without_uniform_moods(facts, k, min(diversity, k))
-    group = _groups(facts, k, min(diversity, k))
+    group = _groups(facts, k, min(diversity, k), secrets)
     shown = np.flatnonzero(group != WITHHELD)
     count = int(group.max()) + 1 if len(shown) else 0
     # Neither the number of a group nor the order of rows may tell anything.
@@ -202,10 +210,12 @@ def anonymise(facts: Facts, *, k: int, diversity: int = DIVERSITY, seed: int | N
     )
 
 
-def _groups(facts: Facts, k: int, diversity: int) -> np.ndarray:
+def _groups(facts: Facts, k: int, diversity: int, secrets: np.ndarray | None) -> np.ndarray:
     """The group of each author (n,), from 0; WITHHELD where there is none."""
     mood = _moods(facts)
     matrix = distances(facts)
+    if secrets is not None:
+        matrix = matrix + MOVED * _moves(secrets, matrix.shape[1])
     apart = _apart(facts.segment, mood, k, diversity)
     group = np.full(len(facts), WITHHELD, np.int64)
     used = 0
@@ -214,6 +224,16 @@ def _groups(facts: Facts, k: int, diversity: int) -> np.ndarray:
         group[part] = np.where(own == WITHHELD, WITHHELD, own + used)
         used += int(own.max(initial=WITHHELD)) + 1
     return group
+
+
+def _moves(secrets: np.ndarray, dimensions: int) -> np.ndarray:
+    """Where each author is moved to, from its secret: float64 (n, dimensions), evenly in -1 to 1."""
+    numbers = secrets.astype(np.uint64)
+    columns = []
+    for _ in range(dimensions):
+        numbers = pd.util.hash_array(numbers + _STRIDE)
+        columns.append(numbers / 2.0**63 - 1.0)
+    return np.stack(columns, axis=1)
 
 
 def _moods(facts: Facts) -> np.ndarray:

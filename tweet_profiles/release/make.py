@@ -97,7 +97,9 @@ def make_release(
     """
     if isinstance(grouped, str):
         grouped = read_grouped(database, grouped)
-    result = anonymise(grouped.facts, k=k)
+    # A pseudonym is made with the home's key, so nobody else knows these numbers.
+    secrets = np.array([int(author[:16], 16) for author in grouped.authors], np.uint64)
+    result = anonymise(grouped.facts, k=k, secrets=secrets)
     result = Anonymised(
         result.frame, result.withheld + grouped.ungrouped, result.groups, result.smallest_group, result.row_of
     )

@@ -72,6 +72,22 @@ def test_every_row_equals_k_others_in_every_column_and_moods_differ_behind_them(
     assert (behind["segment"].nunique() == 1).all()
 
 
+def test_who_lacks_the_secrets_of_a_home_cannot_make_its_groups_again() -> None:
+    profiles, segment = parts_of(600, 3, 4)
+    facts = facts_of(profiles, segment, np.full(600, 0.8))
+
+    def pairs(secrets: int) -> set[tuple[int, ...]]:
+        numbers = np.random.default_rng(secrets).integers(0, 2**63, 600, dtype=np.uint64)
+        made = anonymise(facts, k=5, secrets=numbers)
+        assert made.withheld == 0 and smallest_class(made.frame) >= 5
+        group = made.frame["group"].to_numpy()[made.row_of]
+        return {tuple(np.flatnonzero(group == number)) for number in range(made.groups)}
+
+    mine = pairs(1)
+    assert pairs(1) == mine
+    assert len(pairs(2) & mine) < len(mine) / 4
+
+
 def test_a_segment_too_small_to_hide_in_is_withheld() -> None:
     profiles, _ = parts_of(100, 1, 4)
     segment = np.array([1] * 96 + [2] * 4)
