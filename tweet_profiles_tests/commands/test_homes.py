@@ -16,7 +16,7 @@ from tweet_profiles.settings import DEMO_MARK, current_home, demo_home
 from tweet_profiles_tests.conftest import Command
 
 ROWS = "id,author_id,text,created_at\n" + "".join(
-    f"{100 + n},{900 + n},I love Norvella,2026-01-0{1 + n}\n" for n in range(8)
+    f"{199 * 10**16 + n},{900 + n},I love Norvella,2026-01-0{1 + n}\n" for n in range(8)
 )
 
 
@@ -39,7 +39,7 @@ def test_the_demo_shows_segments_in_sentences_and_one_s_own_tweets_never_meet_it
     assert not home.has_data and Home(demo_home(home.root)).has_data
     assert command("import", own_file).returncode == 0
     assert {tweet["id"] for key in LandingZone(home).keys() for tweet in LandingZone(home).read(key)} == {
-        str(100 + n) for n in range(8)
+        str(199 * 10**16 + n) for n in range(8)
     }
     shown = command("--demo", "segments").stdout
     assert "Segments of" in shown
