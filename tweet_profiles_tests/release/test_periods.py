@@ -13,7 +13,7 @@ from tweet_profiles.profiles.store import ProfileStore
 from tweet_profiles.release.make import make_release
 from tweet_profiles.release.periods import LATE, PERIODS, close_weeks, published_cells
 from tweet_profiles.release.store import ReleaseStore
-from tweet_profiles_tests.release.test_timelines import MONDAY, K, tweets
+from tweet_profiles_tests.release.made import MONDAY, K, tweets
 from tweet_profiles_tests.segments.made import made_profiles, night, save
 
 Store = Database[dict[str, Any]]
