@@ -20,7 +20,7 @@ NOTEBOOK = "03_reading_segments"
 @dg.asset(
     name=NAME,
     deps=["released_profiles"],
-    group_name="segments",
+    group_name="release",
     owners=OWNERS,
     kinds={"jupyter"},
     code_version="1",
