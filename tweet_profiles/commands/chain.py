@@ -22,7 +22,7 @@ console = Console()
 def run(
     *,
     cluster: Annotated[bool, typer.Option("--cluster/--no-cluster", help="group the authors afterwards")] = True,
-    k: Annotated[int | None, typer.Option(help="number of groups; default: looked for", min=2)] = None,
+    k: Annotated[int | None, typer.Option(help="number of groups; default: looked for", min=2, max=100)] = None,
     max_share: Annotated[
         float | None, typer.Option(help="most that one group may hold of the authors, 0 to 1", min=0, max=1)
     ] = None,
