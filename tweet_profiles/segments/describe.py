@@ -21,6 +21,9 @@ from tweet_profiles.segments.features import FEATURES, Scaler, back, transformed
 MIN_EFFECT = 0.25
 """Standard deviations that a segment's mean must differ from the rest's for the difference to be worth telling."""
 
+NEUTRAL, CLEAR_MOOD = 0.5, 0.05
+"""The sentiment that takes no side, and how far from it authors must be on the mean to be called fans or critics."""
+
 # What a clearly high or low value of a feature makes its authors: an adjective and a noun.
 _TRAITS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "sentiment_mean": (("Enthusiastic", "fans"), ("Critical", "sceptics")),
@@ -154,6 +157,17 @@ def traits_of(
     return sorted(found, key=lambda trait: -abs(trait.effect))
 
 
+def _words_of(trait: Trait) -> tuple[str, str]:
+    """An adjective and a noun for the authors of a clear trait.
+
+    Less positive than others is not critical yet: authors who are neutral beside fans criticise nothing.
+    """
+    higher = trait.effect > 0
+    if trait.feature == "sentiment_mean" and abs(trait.mean - NEUTRAL) < CLEAR_MOOD:
+        return ("Milder", "milder voices") if higher else ("Reserved", "reserved voices")
+    return _TRAITS[trait.feature][0 if higher else 1]
+
+
 def name_segments(traits: Sequence[Sequence[Trait]]) -> list[str]:
     """A short name a segment, each different: the noun of its strongest trait, before it the adjective of the next.
 
@@ -161,7 +175,7 @@ def name_segments(traits: Sequence[Sequence[Trait]]) -> list[str]:
     """
     names: list[str] = []
     for own in traits:
-        words = [(_TRAITS[t.feature][0 if t.effect > 0 else 1]) for t in own if t.feature in _TRAITS]
+        words = [_words_of(trait) for trait in own if trait.feature in _TRAITS]
         candidates = ["Typical users"] if not words else [words[0][1].capitalize()]
         for extra in range(1, len(words)):
             adjectives = [words[extra][0], *[words[i][0].lower() for i in range(1, extra)]]
@@ -306,9 +320,11 @@ def _times(column: pd.Series, k_anonymity: int) -> dict[str, Any]:
 # What a brief says to do, by the mood that prevails.
 _TONES = {
     "positive": "They like the brand: thank them, invite them to share, give them something to show.",
+    "rather positive": "More of them praise than criticise, most do neither: thank those who do, inform the others.",
     "neutral": "They talk about the brand without taking sides: inform, make it easy to try.",
     "divided": "They are divided: tell them apart before you answer, and promise nothing.",
     "negative": "They are critical: listen and answer first, do not sell.",
+    "rather negative": "More of them criticise than praise, most do neither: listen and answer first, do not sell.",
     "not known": "Read some of their tweets before you write to them.",
 }
 CLEAR_LEAD = 0.2
@@ -450,7 +466,9 @@ def _mood(facts: dict[str, Any]) -> str:
         return "not known"
     lead = facts["positive_share"] - facts["negative_share"]
     if abs(lead) >= CLEAR_LEAD:
-        return "positive" if lead > 0 else "negative"
+        mood = "positive" if lead > 0 else "negative"
+        # Where most take no side, "they are critical" would not be true of them.
+        return mood if facts[f"{mood}_share"] >= facts["neutral_share"] else f"rather {mood}"
     return "neutral" if facts["neutral_share"] >= max(facts["positive_share"], facts["negative_share"]) else "divided"
 
 

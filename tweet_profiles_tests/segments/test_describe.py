@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tweet_profiles.segments.describe import SegmentDescription, Trait, brief, campaign, describe
+from tweet_profiles.segments.describe import SegmentDescription, Trait, brief, campaign, describe, name_segments
 from tweet_profiles.segments.features import build_features, matrix_of
 from tweet_profiles_tests.segments.made import KINDS, clustered, made_profiles
 
@@ -75,7 +75,9 @@ def facts_of(segment: SegmentDescription, **changes: Any) -> dict[str, Any]:
     ("positive", "neutral", "negative", "tone"),
     [
         (0.81, 0.16, 0.03, "They like the brand"),
-        (0.03, 0.51, 0.46, "They are critical"),  # mostly neutral, but hardly anybody likes it
+        (0.03, 0.2, 0.77, "They are critical"),
+        (0.03, 0.51, 0.46, "More of them criticise than praise"),  # mostly neutral, but hardly anybody likes it
+        (0.36, 0.6, 0.04, "More of them praise than criticise"),
         (0.27, 0.35, 0.38, "They are divided"),
         (0.3, 0.5, 0.2, "without taking sides"),
     ],
@@ -85,6 +87,15 @@ def test_the_tone_follows_whom_there_is_clearly_more_of(
 ) -> None:
     facts = facts_of(segments[0], positive_share=positive, neutral_share=neutral, negative_share=negative)
     assert tone in campaign(facts)["tone"] and tone in brief(facts)
+
+
+def test_authors_who_are_neutral_beside_fans_are_not_called_critical() -> None:
+    def named(effect: float, mean: float) -> str:
+        (name,) = name_segments([[Trait("sentiment_mean", "sentiment", effect, mean, 0.9)]])
+        return name
+
+    assert named(-1.0, 0.2) == "Sceptics" and named(-1.0, 0.5) == "Reserved voices"
+    assert named(1.0, 0.8) == "Fans" and named(1.0, 0.48) == "Milder voices"
 
 
 def test_differences_are_told_in_the_units_that_people_think_in(segments: list[SegmentDescription]) -> None:
