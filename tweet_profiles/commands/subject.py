@@ -32,7 +32,6 @@ def subject(
 ) -> None:
     """Show a person what is stored of them, as a sentence and as JSON; with --erase, erase it and print a receipt."""
     from tweet_profiles.database.connection import connect
-    from tweet_profiles.landing.tweets import author_id_of
     from tweet_profiles.landing.zone import LandingZone
     from tweet_profiles.profiles.store import ProfileStore
     from tweet_profiles.removal.forget import forget
@@ -43,19 +42,19 @@ def subject(
     settings = load_settings()
     home = Home.open(settings.home)
     zone = LandingZone(home)
-    author = author_id_of(handle) if handle is not None else str(user_id)
     with connect(settings, home) as client:
         store = ProfileStore(client[settings.mongodb_database])
         store.prepare()
         secret = home.pseudonym_key(settings)
-        found = subject_of(zone, store, secret, author)
+        found = subject_of(zone, store, secret, author=user_id, handle=handle)
         console.print(found.sentence(), soft_wrap=True, highlight=False)
         sys.stdout.write(found.to_json() + "\n")
         if not erase:
             return
         if not yes:
             typer.confirm("Erase all of it, and take in nothing of this person any more?", abort=True)
-        done = forget(zone, store, secret, authors=[author], handles=[handle] if handle is not None else [])
+        authors = [] if user_id is None else [user_id]
+        done = forget(zone, store, secret, authors=authors, handles=[] if handle is None else [handle])
     removed = sum(asdict(done).values())
     console.print(
         f"Receipt {secrets.token_hex(8)}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: everything stored of one person was "

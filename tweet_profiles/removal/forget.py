@@ -96,8 +96,7 @@ def forget(
         InputError: if an id or a handle is none, or a landed batch is damaged.
         DatabaseError: if the store cannot be reached.
     """
-    names = _checked_handles(handles)
-    author_ids = _checked(authors, "author") | {author_id_of(name) for name in names}
+    author_ids, names = people(authors, handles)
     tweet_ids = _checked(tweets, "tweet")
     author_keys = frozenset(author_key(secret, author) for author in author_ids)
     if keep_away and author_keys:
@@ -129,6 +128,26 @@ def forget(
     done.profiles += emptied
     log.info("forgot", **vars(done))
     return done
+
+
+def people(authors: Iterable[str], handles: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The ids under which authors are known, and their handles as the quarantine may hold them.
+
+    Args:
+        authors: ids, digits.
+        handles: of authors known by handle alone, whose ids are made of them.
+
+    Raises:
+        InputError: if an id or a handle is none.
+    """
+    names = _checked_handles(handles)
+    return _checked(authors, "author") | {author_id_of(name) for name in names}, names
+
+
+def in_quarantine(home: Home, names: frozenset[str]) -> int:
+    """How many quarantined records one of the ids or handles stands in."""
+    lines = (line for path in home.quarantine.glob("*.jsonl") for line in path.read_bytes().splitlines())
+    return sum(not names.isdisjoint(_words(line)) for line in lines)
 
 
 def read_notices(path: Path, kind: Kind | None = None, spool: Path | None = None) -> Notices:

@@ -4,22 +4,19 @@ What belongs here: looking an author up in every place where something of them m
 (`forget`). Looking needs the person's own id and the key of the pseudonyms; nobody can go the other way.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 
-from tweet_profiles.errors import InputError
-from tweet_profiles.home import Home
 from tweet_profiles.landing.zone import LandingZone
 from tweet_profiles.privacy.pseudonyms import author_key
 from tweet_profiles.privacy.suppression import SuppressionList
 from tweet_profiles.profiles.buckets import FIELDS, unpack
 from tweet_profiles.profiles.store import ProfileStore
+from tweet_profiles.removal.forget import in_quarantine, people
 
-_ID = re.compile(r"[0-9]{1,20}")
 _NO_FACTS = ("_id", "clock", "schema_version", "assignments", "arrival")
 
 
@@ -71,21 +68,24 @@ class Subject:
         )
 
 
-def subject_of(zone: LandingZone, store: ProfileStore, secret: bytes, author_id: str) -> Subject:
-    """Look one author up.
+def subject_of(
+    zone: LandingZone, store: ProfileStore, secret: bytes, *, author: str | None = None, handle: str | None = None
+) -> Subject:
+    """Look one author up, by id or, where a file told the handle alone, by handle.
 
     Args:
         zone: the landing zone of the home.
         store: the profiles.
         secret: the key of the pseudonyms.
-        author_id: digits; of an author known by handle alone the id made of it.
+        author: the id, digits.
+        handle: instead of the id.
 
     Raises:
-        InputError: if the id is none, or a landed batch is damaged.
+        InputError: if the id or the handle is none, or a landed batch is damaged.
         DatabaseError: if the store cannot be reached.
     """
-    if not _ID.fullmatch(author_id):
-        raise InputError("the id of an account is a number of at most 20 digits; give a handle with --handle")
+    ids, names = people([] if author is None else [author], [] if handle is None else [handle])
+    (author_id,) = ids
     key = author_key(secret, author_id)
     database = store.database
     landed, kept_away = zone.keys(), SuppressionList(zone.home).keys()
@@ -94,7 +94,7 @@ def subject_of(zone: LandingZone, store: ProfileStore, secret: bytes, author_id:
     clustering = database.state.find_one({"_id": "clustering"})
     return Subject(
         landed_tweets=sum(tweet["author_id"] == author_id for batch in landed for tweet in zone.read(batch)),
-        quarantined=_quarantined(zone.home, author_id),
+        quarantined=in_quarantine(zone.home, ids | names),
         scores=[] if bucket is None else [_score(row) for row in unpack(bucket)],
         profile=None
         if document is None
@@ -110,10 +110,6 @@ def _score(row: list[Any]) -> dict[str, Any]:
 
 
 def _segment(document: Mapping[str, Any], version: str) -> int | None:
-    found = document.get("assignments", {}).get(version) or document.get("arrival", {})
+    arrival = document.get("arrival", {})
+    found = document.get("assignments", {}).get(version) or (arrival if arrival.get("version") == version else {})
     return found.get("segment")
-
-
-def _quarantined(home: Home, author_id: str) -> int:
-    lines = (line for path in home.quarantine.glob("*.jsonl") for line in path.read_bytes().splitlines())
-    return sum(author_id in re.findall(r"[0-9]+", line.decode("utf-8", "replace")) for line in lines)

@@ -56,7 +56,7 @@ def store(zone: LandingZone, own_database: str, database: Any) -> ProfileStore:
 def test_a_person_sees_their_own_tweets_scores_and_profile_and_nobody_elses(
     zone: LandingZone, store: ProfileStore
 ) -> None:
-    found = subject_of(zone, store, SECRET, ASKS)
+    found = subject_of(zone, store, SECRET, author=ASKS)
     assert found.landed_tweets == 2 and len(found.scores) == 2
     assert found.profile is not None and found.profile["tweets_seen"] == 2
     told = json.loads(found.to_json())
@@ -66,27 +66,31 @@ def test_a_person_sees_their_own_tweets_scores_and_profile_and_nobody_elses(
 
 
 def test_somebody_unknown_is_told_that_nothing_is_stored(zone: LandingZone, store: ProfileStore) -> None:
-    found = subject_of(zone, store, SECRET, "987654321")
+    found = subject_of(zone, store, SECRET, author="987654321")
     assert not found.is_known and found.sentence() == "Nothing is stored of this person."
 
 
 def test_what_is_no_id_is_refused_with_the_way_out(zone: LandingZone, store: ProfileStore) -> None:
     with pytest.raises(InputError, match="--handle"):
-        subject_of(zone, store, SECRET, "norvella_fan")
+        subject_of(zone, store, SECRET, author="norvella_fan")
 
 
 def test_erasing_leaves_nothing_of_the_person_and_gives_a_receipt_that_names_nobody(
     zone: LandingZone, store: ProfileStore, command: Command
 ) -> None:
+    bad = zone.home.quarantine / "bad.jsonl"
+    bad.write_text('{"reason":"no time","content":"x,Norvella_Fan,hello"}\n{"reason":"no time","content":"other"}\n')
+    assert subject_of(zone, store, SECRET, handle="norvella_fan").quarantined == 1
     done = command("subject", "--handle", "@Norvella_Fan", "--erase", "--yes")
     assert done.returncode == 0, done.stderr
     receipt = done.stdout[done.stdout.index("Receipt ") :]
     assert BY_HANDLE not in done.stdout and "norvella_fan" not in done.stdout.lower()
     assert "everything stored of one person was erased" in receipt
-    after = subject_of(zone, store, SECRET, BY_HANDLE)
+    assert "orvella_" not in bad.read_text() and "other" in bad.read_text()
+    after = subject_of(zone, store, SECRET, handle="Norvella_Fan")
     assert not after.is_known and after.kept_away
     assert after.sentence().endswith("nothing will be: they asked to be forgotten.")
-    assert subject_of(zone, store, SECRET, ASKS).is_known
+    assert subject_of(zone, store, SECRET, author=ASKS).is_known
 
 
 def test_one_of_id_and_handle_is_needed(command: Command) -> None:
