@@ -43,7 +43,8 @@ _LANGUAGE = re.compile(
     r"(?!(?:und|zxx|mul|mis|art|na|nan|q[a-t][a-z])(?:-|$))"
     r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?"
 )
-_RENAMED_LANGUAGES = {"in": "id", "iw": "he", "ji": "yi"}
+RENAMED_LANGUAGES = {"in": "id", "iw": "he", "ji": "yi"}
+"""Codes that ISO 639 has retired and X still uses, and what they are now."""
 # X reads on over these inside a hashtag, beside letters, marks, digits and the underscore.
 _INSIDE_HASHTAGS = frozenset(
     "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
@@ -62,7 +63,7 @@ def language_tag(value: object) -> str | None:
         return None
     first, *others = value.strip().replace("_", "-").split("-")
     parts = [part.title() if len(part) == 4 else part.upper() for part in others]
-    tag = "-".join([_RENAMED_LANGUAGES.get(first.lower(), first.lower()), *parts])
+    tag = "-".join([RENAMED_LANGUAGES.get(first.lower(), first.lower()), *parts])
     return tag if is_language(tag) else None
 
 

@@ -114,6 +114,7 @@ def make_release(
     version = ReleaseStore(database).write_version(
         result,
         rows,
+        counted,
         view,
         grouped.basis,
         clustering=grouped.clustering,

@@ -138,6 +138,7 @@ class ReleaseStore:
         self,
         anonymised: Anonymised,
         timeline_rows: list[Document],
+        counts: list[list[Any]],
         view: Document,
         basis: np.ndarray,
         *,
@@ -151,6 +152,7 @@ class ReleaseStore:
         Args:
             anonymised: the rows.
             timeline_rows: of `timelines`.
+            counts: of the rows, see `count_rows`.
             view: everything small that it shows, see `shown.view_of`.
             basis: what it was made of, see `nights.own_rows`.
             clustering: what it was made of.
@@ -175,7 +177,7 @@ class ReleaseStore:
             "withheld": told(anonymised.withheld, k),
             "groups": anonymised.groups,
             "smallest_group": anonymised.smallest_group,
-            "counts": count_rows(zip(*(plain(anonymised.frame[name]) for name in COUNTED), strict=True)),
+            "counts": counts,
             "complete": False,
         }
         self.database.releases.insert_one(document)

@@ -17,6 +17,7 @@ from typing import Any
 
 import langcodes
 
+from tweet_profiles.contracts import RENAMED_LANGUAGES
 from tweet_profiles.landing.tweets import BadRecord
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "none", "null", "nil", "-", "<na>", "nat", "undefined"})
@@ -67,7 +68,6 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _ROUNDED = re.compile(r"\d+(?:[.,]\d+)?\s*(?:k|m|b|bn|mio|tsd|thousand|million)\.?", re.IGNORECASE)
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _NO_LANGUAGE = re.compile(r"und|zxx|art|mis|mul|q[a-t][a-z]|x|i")
-_OLD_LANGUAGES = {"in": "id", "iw": "he", "ji": "yi"}
 _TAIL = r"(?: (?:in|by|because|due to|for|from) [^!?]{1,150})?\.?(?: Learn more\.?)?(?: https?://\S+)?"
 _NOTICES = re.compile(
     "|".join(
@@ -385,7 +385,7 @@ def _language(value: str) -> str | None:
     if not _LANGUAGE_TAG.fullmatch(tag) or not langcodes.tag_is_valid(tag):
         return None
     primary = tag.split("-")[0].lower()
-    primary = _OLD_LANGUAGES.get(primary, primary)
+    primary = RENAMED_LANGUAGES.get(primary, primary)
     if _NO_LANGUAGE.fullmatch(primary):
         return None
     shortest = langcodes.Language.get(primary).language if len(primary) == 3 else primary
