@@ -9,12 +9,10 @@ from tweet_profiles.database.connection import connect
 from tweet_profiles.database.local_server import LocalServer
 from tweet_profiles.errors import HomeError
 from tweet_profiles.home import Home
+from tweet_profiles.profiles.store import COLLECTIONS as DATA
 from tweet_profiles.settings import ENV_FILE, Settings
 
-COLLECTIONS = (
-    "profiles", "scores", "topics", "clusterings", "segments", "releases", "released_profiles", "released_segments",
-    "timelines", "published_periods", "release_basis", "state", "api_keys", "api_sessions", "api_audit",
-)  # fmt: skip
+COLLECTIONS = (*DATA, "state", "api_keys", "api_sessions", "api_audit")
 """What this product stores in a MongoDB; a database may hold more, which stays."""
 
 
